@@ -1,0 +1,49 @@
+# Every target fills its own virtual environment from a lock of exact versions with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench test-deps lock clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.demo: locks/demo.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bailiwick needs Python 3.11 or later: make PYTHON=python3.11 demo")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --require-hashes -r locks/demo.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: locks/dev.lock $(VENV)/.demo
+	$(PIP) --require-hashes -r locks/dev.lock
+	@touch $@
+
+demo: $(VENV)/.demo  ## Start a gateway with a policy and send it requests from many places (ARGS=--once exits)
+	@$(BIN)/python -m examples.demo $(ARGS)
+
+test: $(VENV)/.dev  ## Run every test; says what was skipped and why
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev  ## Format, lint, types, arrows between rooms, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## Measure the hot paths against peers; writes benchmarks/results.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+test-deps:  ## Install the programs that some tests use (Debian: apt-get, macOS: brew)
+	sh tests/install_programs.sh
+
+lock:  ## Resolve the locks anew (needs uv)
+	uv pip compile pyproject.toml --extra demo --group build $(LOCK) -o locks/demo.lock
+	uv pip compile pyproject.toml --all-extras --group build --group test --group check $(LOCK) -c locks/demo.lock -o locks/dev.lock
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .ruff_cache .mypy_cache .hypothesis .import_linter_cache build

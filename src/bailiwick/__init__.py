@@ -1,0 +1,1 @@
+"""Bailiwick: who may use which AI model from where, from one policy file."""
