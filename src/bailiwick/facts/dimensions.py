@@ -57,8 +57,21 @@ ACTIONS = (
     "create_key",
 )
 
-NETWORKS = ("tor", "residential_proxy", "proxy", "vpn", "relay", "hosting", "residential")
-"""Network classes, strongest first: where two sources differ, the earlier one is kept."""
+NETWORKS = (
+    "tor",
+    "residential_proxy",
+    "proxy",
+    "vpn",
+    "relay",
+    "hosting",
+    "residential",
+    "non_routable",
+)
+"""Network classes, strongest first: where two sources differ, the earlier one is kept.
+
+``residential`` is an ordinary access network: a source that would know says nobody stands in
+front. ``non_routable`` is an address that is not on the public internet; it has no place.
+"""
 
 STATUSES = ("none", "active", "in_review", "restricted", "suspended", "pending", "terminated", "closed")
 """Account statuses. ``none``: no account stands behind the request, and the settings allow that."""
@@ -86,6 +99,7 @@ OWNERSHIP_OUTCOMES = ("yes", "no", "unknown_share")
 DIMENSIONS: dict[str, Dimension] = {
     dimension.name: dimension
     for dimension in (
+        Dimension("action", Kind.CHOICE, Layer.EDGE, ACTIONS),
         Dimension("address", Kind.PLACE, Layer.EDGE),
         Dimension("network", Kind.CHOICE, Layer.EDGE, NETWORKS),
         Dimension("holder", Kind.PLACE, Layer.EDGE),
@@ -105,8 +119,8 @@ DIMENSIONS: dict[str, Dimension] = {
         Dimension("status", Kind.CHOICE, Layer.ACCOUNT, STATUSES),
     )
 }
-"""Every fixed dimension by name. ``model``, ``action`` and ``time`` are always known; each named
-ownership rule adds one more (``ownership_dimension``)."""
+"""Every fixed dimension by name. The model and the time are always known and stand apart; each
+named ownership rule adds one more (``ownership_dimension``)."""
 
 OWNERSHIP_PREFIX = "ownership."
 

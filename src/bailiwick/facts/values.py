@@ -44,7 +44,6 @@ class Facts:
     """Canonical catalogue id; ``None``: the request names a model that no catalogue knows."""
     at: datetime
     """When the request is judged (aware UTC)."""
-    action: str = "infer"
     values: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
     """Dimension name to fact. A dimension that is missing here is ``UNKNOWN``."""
 

@@ -1,0 +1,26 @@
+"""The policy language: from YAML text to rules whose names are resolved."""
+
+from bailiwick.policy.builtin import AUTHORITY as BUILTIN
+from bailiwick.policy.builtin import Order
+from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
+from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
+from bailiwick.policy.rules import (
+    HIDDEN,
+    Condition,
+    Example,
+    Finding,
+    Obligations,
+    OwnershipRule,
+    Policy,
+    Quota,
+    Refusal,
+    Rule,
+    RuleEffect,
+)
+from bailiwick.policy.shape import policy_schema
+
+__all__ = [
+    "BUILTIN", "DEFAULT_ANONYMIZERS", "HIDDEN", "Condition", "Example", "Finding", "Loader",
+    "Obligations", "Order", "OwnershipRule", "Policy", "Quota", "Refusal", "Rule", "RuleEffect",
+    "extended_catalog", "no_files", "policy_schema", "read_policy",
+]  # fmt: skip

@@ -1,0 +1,94 @@
+"""Collect every problem of a policy, each with its position in the file."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bailiwick.documents import Document, Path
+from bailiwick.errors import InvalidInput, Problem, Severity
+
+
+class Problems:
+    """What is wrong in one file, in the order found."""
+
+    def __init__(self, document: Document, into: list[Problem]) -> None:
+        self.document = document
+        self._into = into
+
+    def error(self, path: Path, message: str, help: str | None = None) -> None:  # noqa: A002
+        """Report what makes the policy unusable."""
+        self._into.append(Problem(message, help, self.document.position(path)))
+
+    def warn(
+        self,
+        path: Path,
+        message: str,
+        help: str | None = None,  # noqa: A002
+        code: str = "warning",
+    ) -> None:
+        """Report what is probably not meant."""
+        position = self.document.position(path)
+        self._into.append(Problem(message, help, position, Severity.WARNING, code))
+
+    def key(self, path: Path, message: str, help: str | None = None) -> None:  # noqa: A002
+        """Report a key that is wrong by itself."""
+        self._into.append(Problem(message, help, self.document.key_position(path)))
+
+    def shape(self, failed: ValidationError, known: dict[Path, Iterable[str]] | None = None) -> None:
+        """Report what pydantic found about the shape."""
+        del known
+        for detail in failed.errors(include_url=False):
+            self._shape_detail(detail, failed.title)
+
+    def _shape_detail(self, detail: ErrorDetails, title: str) -> None:
+        path = self._path(detail["loc"])
+        kind, last = detail["type"], str(detail["loc"][-1]) if detail["loc"] else title
+        if kind == "extra_forbidden":
+            keys = detail.get("ctx", {}).get("keys", ())
+            self.key(path, f"unknown key `{last}`", did_you_mean(last, keys))
+        elif kind == "missing":
+            self.error(path, f"missing key `{last}`")
+        elif kind in {"too_short"}:
+            self.error(path, f"`{self._name(path)}` is empty", "an empty list means nothing here; remove the key")
+        elif kind == "literal_error":
+            expected = str(detail.get("ctx", {}).get("expected", "")).replace("'", "`")
+            self.error(path, f"`{detail['input']}` is not one of {expected}")
+        elif kind == "string_pattern_mismatch":
+            pattern = detail.get("ctx", {}).get("pattern")
+            self.error(path, f"`{detail['input']}` is not written as expected", f"it must match {pattern}")
+        elif kind == "value_error":
+            text = detail["msg"].removeprefix("Value error, ")
+            message, _, hint = text.partition("; ")
+            self.error(path, message, hint or None)
+        else:
+            self.error(path, f"`{self._name(path)}`: {detail['msg'].lower()}")
+
+    def _path(self, loc: tuple[str | int, ...]) -> Path:
+        """Drop the parts of pydantic's location that are its own and not in the file."""
+        path: Path = ()
+        for index, part in enumerate(loc):
+            if (*path, part) in self.document.positions or index == len(loc) - 1:
+                path = (*path, part)
+        return path
+
+    def _name(self, path: Path) -> str:
+        names = [str(part) for part in path if isinstance(part, str)]
+        return names[-1] if names else "the file"
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str | None:
+    """Word a hint from near misses, or from the whole list where it is short."""
+    options = sorted(set(known))
+    near = get_close_matches(text, options, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    return f"known are {', '.join(options)}" if 0 < len(options) <= 30 else None
+
+
+def raise_if_errors(problems: Iterable[Problem]) -> None:
+    """Raise ``InvalidInput`` with all problems if one of them is an error."""
+    found = sorted(set(problems), key=lambda one: (str(one.position), one.message))
+    if any(problem.severity is Severity.ERROR for problem in found):
+        raise InvalidInput(found)

@@ -1,0 +1,234 @@
+"""The values a policy is made of once its names are resolved: rules, conditions, obligations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from bailiwick.documents import Value
+from bailiwick.errors import Position, Problem
+from bailiwick.facts import Kind, dimension
+from bailiwick.places import PlaceSet
+
+HIDDEN = "hidden"
+"""The condition on whether an anonymizer hides the address. It reads the fact ``network``."""
+
+
+class RuleEffect(StrEnum):
+    """What a rule does when its conditions hold."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    RESTRICT = "restrict"
+    EXEMPT = "exempt"
+
+    @property
+    def is_strict(self) -> bool:
+        """Deny and restrict: unknown evidence may make them match, and one place inside is enough."""
+        return self in {RuleEffect.DENY, RuleEffect.RESTRICT}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one rule asks of one dimension."""
+
+    dimension: str
+    places: tuple[PlaceSet, ...] = ()
+    choices: frozenset[str] = frozenset()
+    negated: bool = False
+    """The value must be outside ``places`` or ``choices``."""
+    any_of: frozenset[str] = frozenset()
+    all_of: frozenset[str] = frozenset()
+    none_of: frozenset[str] = frozenset()
+    unknown: bool = False
+    """``unknown`` is listed: the condition holds when nothing is known."""
+
+    @property
+    def fact(self) -> str:
+        """Name the fact that this condition reads."""
+        return "network" if self.dimension == HIDDEN else self.dimension
+
+    @property
+    def kind(self) -> Kind:
+        """Tell how the values of the fact combine."""
+        known = dimension(self.fact)
+        assert known is not None  # noqa: S101 - the reader made this condition from a dimension
+        return known.kind
+
+    def admits(self, value: str) -> bool:
+        """Whether one candidate of a choice or place satisfies this."""
+        inside = value in self.choices or any(place.contains(value) for place in self.places)
+        return inside != self.negated
+
+    def admits_names(self, names: frozenset[str]) -> bool:
+        """Whether a known set satisfies this."""
+        return (
+            (not self.any_of or not self.any_of.isdisjoint(names))
+            and self.all_of <= names
+            and self.none_of.isdisjoint(names)
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quota:
+    """How much may be used in a while. Every matching quota counts by itself."""
+
+    rule: str
+    per: str
+    """``second``, ``minute``, ``hour`` or ``day``: a fixed window of that length."""
+    by: str
+    """Whose use is added up: ``account``, ``key``, ``address``, ``place``, ``model``, ``everybody``."""
+    requests: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What a permitted request must be held to."""
+
+    quotas: tuple[Quota, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent to the upstream with the request; a caller cannot override them."""
+    denied_features: frozenset[str] = frozenset()
+    max_output_tokens: int | None = None
+    max_input_tokens: int | None = None
+    max_body_bytes: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked."""
+        return self == Obligations()
+
+    def plus(self, other: "Obligations") -> "Obligations":
+        """Add up: quotas and headers side by side, every other limit at its strictest."""
+        return Obligations(
+            quotas=tuple(sorted({*self.quotas, *other.quotas}, key=repr)),
+            headers=tuple(sorted({*self.headers, *other.headers})),
+            denied_features=self.denied_features | other.denied_features,
+            max_output_tokens=_least(self.max_output_tokens, other.max_output_tokens),
+            max_input_tokens=_least(self.max_input_tokens, other.max_input_tokens),
+            max_body_bytes=_least(self.max_body_bytes, other.max_body_bytes),
+        )
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    known = [value for value in (one, other) if value is not None]
+    return min(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A conjunction of conditions with one effect. The order of rules never matters."""
+
+    id: str
+    effect: RuleEffect
+    models: frozenset[str]
+    """Catalogue ids that the rule is about, resolved."""
+    authority: str = "operator"
+    where: tuple[Condition, ...] = ()
+    where_any: tuple[tuple[Condition, ...], ...] = ()
+    """All conditions of one of these must hold as well, if there are any."""
+    required: frozenset[str] = frozenset()
+    """Dimensions whose absence makes a deny or restrict match too."""
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+    """Half-open: the rule is in force from ``from_at`` and no longer at ``until_at``."""
+    absolute: bool = False
+    lifts: frozenset[str] = frozenset()
+    """The denies and restricts that an exempt lifts."""
+    obligations: Obligations = Obligations()
+    code: str = "rule.denied"
+    """The reason code of a refusal by this rule."""
+    basis: str | None = None
+    selector: tuple[str, ...] = ()
+    """How the author wrote the models."""
+    position: Position | None = field(default=None, compare=False)
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether the rule counts at ``at``."""
+        started = self.from_at is None or self.from_at <= at
+        return started and (self.until_at is None or at < self.until_at)
+
+    @property
+    def disjuncts(self) -> tuple[tuple[Condition, ...], ...]:
+        """The ways in which the rule can match: all conditions of one of them hold."""
+        if not self.where_any:
+            return (self.where,)
+        return tuple((*self.where, *one) for one in self.where_any)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How the edge words a refusal."""
+
+    status: int = 403
+    """403, or 451 for a legal demand (RFC 7725)."""
+    message: str = "generic"
+    """``generic`` says "Access Denied"; ``informative`` says place, rule owner and appeal."""
+    blocked_by: str | None = None
+    """URL of who blocks, sent as ``Link: rel="blocked-by"`` with a 451."""
+    appeal: str | None = None
+    """URL where a person can object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One embedded test: facts and what the policy must say to them."""
+
+    note: str
+    facts: Mapping[str, Value]
+    want: Mapping[str, Value]
+    approved: frozenset[str]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a mismatch of account evidence leads to (carried out by the account layer)."""
+
+    name: str
+    of: str
+    """The permit whose account conditions are compared with the evidence."""
+    then: str
+    """``review``, ``restrict`` or ``suspend``."""
+    cure_s: int | None = None
+    """Seconds the account has to clear it before ``next``."""
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipRule:
+    """One ownership test, by name."""
+
+    name: str
+    threshold: str
+    """As written: ``>= 50%`` or ``> 50%``."""
+    seeds: Mapping[str, Value]
+    method: str = "aggregate"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole policy, names resolved, ready to compile."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    models: frozenset[str]
+    """Every id of the catalogue the policy was read against."""
+    controlled: frozenset[str]
+    """Models that are controlled: all, but those that only uncontrolled groups name."""
+    place_groups: Mapping[str, PlaceSet]
+    model_groups: Mapping[str, frozenset[str]]
+    anonymizers: Mapping[str, str]
+    max_age_s: Mapping[str, int]
+    refusal: Refusal
+    examples: tuple[Example, ...]
+    findings: tuple[Finding, ...]
+    ownership: Mapping[str, OwnershipRule]
+    digest: str
+    """SHA-256 over everything that can change a decision, in a canonical form."""
+    about: str | None = None
+    source: str | None = None
+    as_of: date | None = None
+    files: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()

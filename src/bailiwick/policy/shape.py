@@ -1,0 +1,350 @@
+"""The shape of a policy file: which keys there are and what text each takes.
+
+Pydantic checks the shape and publishes the JSON Schema for editors; ``read`` gives the names their
+meaning. Every scalar arrives as text (``bailiwick.documents``), so each type says how it reads it.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from bailiwick.errors import InvalidInput
+from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
+from bailiwick.policy.rules import RuleEffect
+
+DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _reading(read: Callable[[str], Any], schema: dict[str, Any]) -> Any:
+    def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError("needs one plain value here, not a list or mapping")  # noqa: TRY004
+        try:
+            return read(value)
+        except InvalidInput as error:
+            problem = error.problems[0]
+            raise ValueError(f"{problem.message}; {problem.help}") from None
+
+    return BeforeValidator(validate), WithJsonSchema(schema)
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(f"`{text}` is neither `true` nor `false`")
+    return text == "true"
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) < 1:
+        raise ValueError(f"`{text}` is not a whole number above zero")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not a duration; write it as 90s, 15m, 72h or 45d")
+    return int(timedelta(**{UNITS[match[2]]: int(match[1])}).total_seconds())
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not a date; write it as 2026-06-01") from None
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _no_repeats(values: list[str]) -> list[str]:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"`{repeated[0]}` is listed twice")
+    return values
+
+
+_TEXTS_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+    ]
+}
+_DATED = {"type": "string", "format": "date-time"}
+
+Flag = Annotated[bool, *_reading(_flag, {"type": "boolean"})]
+Whole = Annotated[int, *_reading(_whole, {"type": "integer", "minimum": 1})]
+Seconds = Annotated[int, *_reading(_seconds, {"type": "string", "pattern": DURATION.pattern})]
+Day = Annotated[date, *_reading(_day, {"type": "string", "format": "date"})]
+Moment = Annotated[datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})]
+Texts = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    AfterValidator(_no_repeats),
+    WithJsonSchema(_TEXTS_SCHEMA),
+]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+_VALUES_SCHEMA = {
+    "anyOf": [
+        *_TEXTS_SCHEMA["anyOf"],
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "in": _TEXTS_SCHEMA,
+                "not": _TEXTS_SCHEMA,
+                "any": _TEXTS_SCHEMA,
+                "all": _TEXTS_SCHEMA,
+                "none": _TEXTS_SCHEMA,
+                "unknown": {"const": "ok"},
+            },
+        },
+    ]
+}
+_CONDITIONS_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "hidden": {"enum": ["ok", "yes", "no"]},
+        "ownership": {"type": "object", "additionalProperties": _VALUES_SCHEMA},
+        "end_user": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"place": _VALUES_SCHEMA, "labels": _VALUES_SCHEMA},
+        },
+        **{name: _VALUES_SCHEMA for name in DIMENSIONS if "." not in name},
+    },
+}
+Conditions = Annotated[dict[str, Any], WithJsonSchema(_CONDITIONS_SCHEMA)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class EvidenceShape(_Shape):
+    """What must be known, and how old data may be."""
+
+    required: Texts | None = Field(
+        None, description="Dimensions whose absence makes a deny or restrict that names them match."
+    )
+    max_age: dict[str, Seconds] | None = Field(
+        None,
+        description="Source of evidence to the age beyond which its answers count as unknown.",
+    )
+
+
+class PlaceGroupShape(_Shape):
+    """A named group of places."""
+
+    include: Texts | None = Field(None, description="ISO 3166 codes.")
+    use: Texts | None = Field(None, description="Built-in groups, or groups of this policy.")
+    exclude: Texts | None = Field(None, description="ISO 3166 codes taken out again.")
+    territories: Literal["inherit", "listed-only"] | None = Field(
+        None, description="Whether a country's territories come with it. HK, MO and TW never do."
+    )
+    if_subdivision_unknown: Literal["match", "no_match"] | None = Field(
+        None,
+        description="What a country alone answers where the group names one of its subdivisions.",
+    )
+    source: str | None = Field(None, description="Where the list comes from.")
+    as_of: Day | None = Field(None, description="The date of the list.")
+
+
+class ModelGroupShape(_Shape):
+    """A named group of models. All keys that are given must hold."""
+
+    ids: Texts | None = Field(None, description="Catalogue ids; `*` stands for any characters.")
+    exclude: Texts | None = Field(None, description="Ids or patterns taken out again.")
+    provider: Texts | None = None
+    provider_country: Texts | None = Field(None, description="ISO 3166-1 codes or groups.")
+    openness: Texts | None = Field(None, description="`restricted`, `open-weight` or `open`.")
+    family: Texts | None = None
+    controlled: Flag | None = Field(
+        None,
+        description="`false`: these models may be served when records cannot be kept, and to "
+        "accounts that are restricted or not verified yet. Default true.",
+    )
+
+
+class QuotaShape(_Shape):
+    """How much may be used in a while."""
+
+    requests: Whole | None = None
+    tokens: Whole | None = None
+    per: Literal["second", "minute", "hour", "day"]
+    by: Literal["account", "key", "address", "place", "model", "everybody"] = "account"
+
+    @model_validator(mode="after")
+    def _counts_something(self) -> Self:
+        if self.requests is None and self.tokens is None:
+            raise ValueError("a quota needs `requests` or `tokens`")
+        return self
+
+
+class DeniedFeaturesShape(_Shape):
+    """Features that may not be used."""
+
+    deny: Texts = Field(description=f"Of {', '.join(FEATURES)}.")
+
+
+class RestrictionShape(_Shape):
+    """What a restrict holds the request to."""
+
+    quota: QuotaShape | None = None
+    headers: dict[str, str] | None = Field(None, description="Sent to the upstream.")
+    features: DeniedFeaturesShape | None = None
+    max_output_tokens: Whole | None = None
+    max_input_tokens: Whole | None = None
+    max_body_bytes: Whole | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("`to` is empty; say what the restrict holds the request to")
+        return self
+
+
+Selector = Annotated[
+    Annotated[Texts, Tag("list")] | Annotated[ModelGroupShape, Tag("group")],
+    Discriminator(lambda value: "group" if isinstance(value, dict) else "list"),
+]
+"""Group names, ids and patterns, or a group without a name."""
+
+
+class RuleShape(_Shape):
+    """One rule: exactly one of `permit`, `deny`, `restrict`, `exempt`, and its conditions."""
+
+    id: Name
+    permit: Selector | None = Field(None, description="Models that this permits.")
+    deny: Selector | None = Field(None, description="Models that this denies.")
+    restrict: Selector | None = Field(None, description="Models that this holds to `to`.")
+    exempt: Selector | None = Field(None, description="Models for which `lifts` are lifted.")
+    where: Conditions | None = Field(None, description="All of these must hold.")
+    where_any: Conditions | None = Field(None, description="One of these must hold as well.")
+    labels: Any = Field(None, description="Short for a condition on labels in `where`.")
+    requires: Texts | None = Field(
+        None, description="As `evidence.required`, for this deny or restrict alone."
+    )
+    from_: Moment | None = Field(None, alias="from", description="In force from then on.")
+    until: Moment | None = Field(None, description="No longer in force from then on.")
+    absolute: Flag | None = Field(None, description="No exemption lifts this deny.")
+    lifts: Texts | None = Field(None, description="Ids of the rules that an exempt lifts.")
+    to: RestrictionShape | None = Field(None, description="What a restrict asks for.")
+    authority: Name | None = Field(None, description="Whose rule this is.")
+    basis: str | None = Field(None, description="Contract, law or decision behind the rule.")
+    source: str | None = None
+    as_of: Day | None = None
+    note: str | None = None
+
+    @property
+    def effect(self) -> RuleEffect:
+        """The one effect that is given."""
+        return next(effect for effect in RuleEffect if getattr(self, effect.value) is not None)
+
+    @model_validator(mode="after")
+    def _fits_its_effect(self) -> Self:
+        given = [effect for effect in RuleEffect if getattr(self, effect.value) is not None]
+        if len(given) != 1:
+            raise ValueError("a rule has exactly one of `permit`, `deny`, `restrict`, `exempt`")
+        for key, only in {
+            "absolute": {RuleEffect.DENY},
+            "lifts": {RuleEffect.EXEMPT},
+            "to": {RuleEffect.RESTRICT},
+            "requires": {RuleEffect.DENY, RuleEffect.RESTRICT},
+        }.items():
+            if getattr(self, key) is not None and given[0] not in only:
+                raise ValueError(f"`{key}` goes with {' or '.join(sorted(only))} only")
+        for key, effect in {"lifts": RuleEffect.EXEMPT, "to": RuleEffect.RESTRICT}.items():
+            if given[0] is effect and getattr(self, key) is None:
+                raise ValueError(f"a rule with `{effect.value}` needs `{key}`")
+        if self.from_ and self.until and self.from_ >= self.until:
+            raise ValueError("`until` is not after `from`, so the rule is never in force")
+        return self
+
+
+class FindingShape(_Shape):
+    """What a mismatch of account evidence leads to."""
+
+    of: Name
+    then: Literal["review", "restrict", "suspend"]
+    cure: Seconds | None = None
+    next: Literal["review", "restrict", "suspend"] | None = None
+
+
+class OwnershipShape(_Shape):
+    """One ownership test."""
+
+    threshold: Annotated[str, Field(pattern=r"^(>|>=) ?\d{1,3}(\.\d+)? ?%$")]
+    seeds: dict[str, Any]
+    method: Literal["aggregate", "multiplied"] = "aggregate"
+
+
+class RefusalShape(_Shape):
+    """How refusals are worded."""
+
+    status: Literal["403", "451"] = Field(
+        "403", json_schema_extra={"type": "integer", "enum": [403, 451], "const": None}
+    )
+    message: Literal["generic", "informative"] = "generic"
+    blocked_by: str | None = None
+    appeal: str | None = None
+
+
+class ExampleShape(_Shape):
+    """One embedded test."""
+
+    note: str
+    facts: dict[str, Any]
+    want: dict[str, Any]
+    approved: Texts | None = Field(None, description="Exemptions that count as approved.")
+
+
+class PolicyShape(_Shape):
+    """A Bailiwick policy file."""
+
+    bailiwick: Literal["1"] = Field(json_schema_extra={"type": "integer", "const": 1})
+    name: Name
+    about: str | None = None
+    source: str | None = None
+    as_of: Day | None = None
+    authority: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")] = "operator"
+    include: Texts | None = Field(None, description="Files that are part of this rule set.")
+    use: Texts | None = Field(None, description="Other rule sets, each with its own authority.")
+    catalog: Texts | None = Field(None, description="Catalogue files that extend the built-in one.")
+    evidence: EvidenceShape | None = None
+    anonymizers: dict[str, Literal["hidden", "trust"]] | None = Field(
+        None,
+        description=f"Network class to whether it hides the address: {', '.join(NETWORKS)}, unknown.",
+    )
+    places: dict[Name, PlaceGroupShape] | None = None
+    models: dict[Name, ModelGroupShape] | None = None
+    rules: Annotated[list[RuleShape], Field(min_length=1)] | None = None
+    accounts: dict[Name, FindingShape] | None = None
+    ownership: dict[Name, OwnershipShape] | None = None
+    refusal: RefusalShape | None = None
+    tests: Annotated[list[ExampleShape], Field(min_length=1)] | None = None
+
+
+def policy_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of a policy file, for editors."""
+    schema = PolicyShape.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
