@@ -25,7 +25,7 @@ class Match:
     def reasons(self) -> Iterable[Reason]:
         """A rule that matched for want of evidence says so, and makes no accusation."""
         if not self.missing:
-            yield Reason(self.rule.code, self.rule.id, self.rule.authority)
+            yield Reason(self.rule.code, self.rule.id, self.rule.authority, detail=self.rule.detail)
         for dimension in self.missing:
             yield Reason("evidence.missing", self.rule.id, self.rule.authority, dimension)
 
@@ -34,13 +34,12 @@ def combine(
     matched: Collection[Match],
     governing: Collection[str],
     silence: Iterable[Reason],
-    features: frozenset[str],
 ) -> Decision:
     """Decide from the rules whose conditions hold, in any order.
 
     ``governing`` are the authorities with any permit for this model, matched or not.
     ``silence`` explains, for each authority without a matching permit, what it lacked.
-    ``features`` are those in use, as far as they are known.
+    A restrict that denies features comes with denies that match when one is in use.
     """
     exempting = [match.rule for match in matched if match.rule.effect is RuleEffect.EXEMPT]
     lifted = {name for rule in exempting for name in rule.lifts}
@@ -59,19 +58,8 @@ def combine(
         return deny(reason for reason in silence if reason.authority in silent)
 
     restricts = [match.rule for match in standing if match.rule.effect is RuleEffect.RESTRICT]
-    refused = [rule for rule in restricts if rule.obligations.denied_features & features]
-    if refused:
-        return deny(feature_reasons(refused, features), (rule.id for rule in refused))
-
     obligations = Obligations()
     for rule in restricts:
         obligations = obligations.plus(rule.obligations)
     determining = sorted({rule.id for rule in (*permits, *restricts)})
     return Decision(Effect.PERMIT, tuple(determining), obligations=obligations)
-
-
-def feature_reasons(rules: Iterable[Rule], features: frozenset[str]) -> Iterable[Reason]:
-    """Name each denied feature in use and the restrict that denies it."""
-    for rule in rules:
-        for feature in rule.obligations.denied_features & features:
-            yield Reason("feature.denied", rule.id, rule.authority, "features", feature)

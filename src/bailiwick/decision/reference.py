@@ -66,8 +66,7 @@ def _decide_case(
     governing = {rule.authority for rule in about if rule.effect is RuleEffect.PERMIT}
     permits = [rule for rule in live if rule.effect is RuleEffect.PERMIT]
     silence = [reason for one in governing for reason in _silence(one, permits, case, explain)]
-    features = case.get("features", UNKNOWN)
-    return combine(matched, governing, silence, features if isinstance(features, frozenset) else frozenset())
+    return combine(matched, governing, silence)
 
 
 def _approved(rule: Rule, approvals: Collection[str]) -> bool:

@@ -10,15 +10,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import product
-from math import prod
+from itertools import islice, product
 from typing import NamedTuple
 
 from bailiwick.catalog import Catalog
 from bailiwick.decision.columns import Column, Entry
+from bailiwick.decision.leaks import Leak, unknown_grants
 from bailiwick.decision.universe import classes, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common, deny, strictest
-from bailiwick.facts import PENDING, UNKNOWN, Absent, Fact, Facts, dimension
+from bailiwick.facts import PENDING, UNKNOWN, Fact, Facts, dimension
 from bailiwick.policy import Obligations, Order, Policy, Rule, RuleEffect
 
 FORMAT = "bailiwick-table/1"
@@ -34,16 +34,31 @@ class Prepared:
     Valid for the table that made it. Joined with others it must cover every fact exactly once.
     """
 
-    entry: Entry
-    """The facts' masks ANDed, where each has one candidate."""
+    mask: int
+    """Bits whose conditions on these facts hold; all bits while something is not ``plain``."""
+    unsure: int
+    """Bits that hold only for want of required evidence; -1 while something is not ``plain``."""
+    open: int
+    bare: int
+    """As in ``Entry``."""
+    unknown: frozenset[str]
+    """Facts of this part that are unknown."""
     facts: Mapping[str, Fact]
     """What it was made from."""
     plain: bool
     """No fact has several candidates and none is pending."""
-    features: frozenset[str] | None = None
-    """Features in use, if this is the part that knows them."""
-    unknown: frozenset[str] = NONE
-    """Facts of this part that are unknown."""
+
+    def joined(self, other: "Prepared") -> "Prepared":
+        """Join two parts into one, so that the next decision has less to do."""
+        return Prepared(
+            self.mask & other.mask,
+            self.unsure | other.unsure,
+            self.open & other.open,
+            self.bare & other.bare,
+            self.unknown | other.unknown,
+            {**self.facts, **other.facts},
+            self.plain and other.plain,
+        )
 
 
 class _State(NamedTuple):
@@ -51,10 +66,9 @@ class _State(NamedTuple):
 
     hit: int
     """Bits whose conditions hold."""
-    missing: int
+    missing: int = 0
     """Of these, the ones that hold only because required evidence is absent."""
-    features: frozenset[str] | None
-    absent: frozenset[str]
+    absent: frozenset[str] = NONE
     """Unknown facts, as far as ``missing`` makes them matter."""
 
 
@@ -71,13 +85,13 @@ class DecisionTable:
         self._bits = [(rule, disjunct) for rule in self.rules for disjunct in rule.disjuncts]
         self._every = (1 << len(self._bits)) - 1
         self._columns = self._build_columns()
-        self._models = self._build_models()
+        self._models: dict[str | None, int] = self._build_models()
         self._governing = self._build_governing()
         self._effects = {effect: self._mask(lambda rule, e=effect: rule.effect is e) for effect in RuleEffect}
         self._absolute = self._mask(lambda rule: rule.absolute)
         self._lifts = self._build_lifts()
         self._times, self._windows = self._build_windows()
-        self._memo: dict[tuple[str, _State], Decision] = {}
+        self._memo: dict[tuple[str, int], Decision] = {}
         self._silences: dict[tuple[int, int, int, str, frozenset[str]], Decision] = {}
         self._unknown_model = self._stamped(deny([Reason("model.unknown")]))
 
@@ -94,37 +108,26 @@ class DecisionTable:
         """
         names = self.asked if only is None else self.asked.intersection(only)
         facts = {name: values.get(name, UNKNOWN) for name in sorted(names)}
-        plain = not any(self._several(name, fact) for name, fact in facts.items())
-        entry = self._join(facts) if plain else Entry(self._every)
-        features = facts.get("features")
-        return Prepared(
-            entry,
-            facts,
-            plain,
-            features if isinstance(features, frozenset) else None,
-            frozenset(name for name, fact in facts.items() if fact is UNKNOWN),
-        )
+        plain = not any(_several(name, fact) or fact is PENDING for name, fact in facts.items())
+        entry = self._join(facts) if plain else Entry(self._every, -1)
+        unknown = frozenset(name for name, fact in facts.items() if fact is UNKNOWN)
+        return Prepared(entry.mask, entry.missing, entry.open, entry.bare, unknown, facts, plain)
 
     def decide_prepared(self, model: str | None, at: datetime, *parts: Prepared) -> Decision:
         """Decide from parts that together cover every fact. The hot path."""
-        hit = self._models.get(model) if model is not None else None
-        if hit is None:
+        hit = self._models.get(model)
+        if hit is None or model is None:
             return self._unknown_model
-        hit &= self._windows[bisect_right(self._times, at)]
-        missing, features, absent = 0, None, NONE
+        if self._times:
+            hit &= self._windows[bisect_right(self._times, at)]
+        unsure = 0
         for part in parts:
-            if not part.plain:
-                return self._decide_several(model, at, parts)
-            hit &= part.entry.mask
-            missing |= part.entry.missing
-            if part.features is not None:
-                features = part.features
-        missing &= hit
-        if missing:
-            absent = NONE.union(*(part.unknown for part in parts))
-        state = _State(hit, missing, features, absent)
-        found = self._memo.get((model, state))
-        return found if found is not None else self._first(model, at, state, parts)
+            hit &= part.mask
+            unsure |= part.unsure
+        if unsure:
+            return self._decide_unsure(model, at, hit, unsure, parts)
+        found = self._memo.get((model, hit))
+        return found if found is not None else self._first(model, at, hit, parts)
 
     def controlled(self, model: str) -> bool:
         """Whether a model may be served only while records can be kept."""
@@ -134,22 +137,38 @@ class DecisionTable:
         """Name the authorities with any permit for the model."""
         return self._governing[model]
 
+    def unknown_grants(self) -> list[Leak]:
+        """Name every place where unknown evidence can grant."""
+        return unknown_grants(self.rules)
+
     # -- deciding ------------------------------------------------------------------------------
 
-    def _first(self, model: str, at: datetime, state: _State, parts: Sequence[Prepared]) -> Decision:
-        """Work a result out and remember it, unless its reasons depend on more than the state."""
-        found = self._from_state(model, state)
-        if found is not None:
-            if len(self._memo) >= MOST_REMEMBERED:
-                self._memo.clear()
-            self._memo[model, state] = found
-            return found
-        base = self._models[model] & self._windows[bisect_right(self._times, at)]
-        joined = Entry(base, 0, base, base)
-        for part in parts:
-            joined = joined.joined(part.entry)
+    def _first(self, model: str, at: datetime, hit: int, parts: Sequence[Prepared]) -> Decision:
+        """Work a result out and remember it, unless its reasons depend on more than the bits."""
+        found = self._from_state(model, _State(hit))
+        if found is None:
+            return self._silent(model, at, hit, parts)
+        if len(self._memo) >= MOST_REMEMBERED:
+            self._memo.clear()
+        self._memo[model, hit] = found
+        return found
+
+    def _decide_unsure(
+        self, model: str, at: datetime, hit: int, unsure: int, parts: Sequence[Prepared]
+    ) -> Decision:
+        """Decide where evidence is contested, pending, or required and absent."""
+        if not all(part.plain for part in parts):
+            return self._decide_several(model, at, parts)
         unknown = NONE.union(*(part.unknown for part in parts))
-        return self._silence(state.hit, joined.open, joined.bare, model, unknown)
+        found = self._from_state(model, _State(hit, unsure & hit, unknown))
+        return found if found is not None else self._silent(model, at, hit, parts)
+
+    def _silent(self, model: str, at: datetime, hit: int, parts: Sequence[Prepared]) -> Decision:
+        open_ = bare = self._models[model] & self._windows[bisect_right(self._times, at)]
+        for part in parts:
+            open_ &= part.open
+            bare &= part.bare
+        return self._silence(hit, open_, bare, model, NONE.union(*(part.unknown for part in parts)))
 
     def _from_state(self, model: str, state: _State) -> Decision | None:
         """Decide from the bits that hold; ``None`` for a deny because an authority is silent."""
@@ -163,34 +182,25 @@ class DecisionTable:
         permits = standing & self._effects[RuleEffect.PERMIT]
         if self._governing[model] - {rule.authority for rule in self._rules_of(permits)}:
             return None
-        return self._permit(permits, standing & self._effects[RuleEffect.RESTRICT], state.features or NONE)
+        return self._permit(permits, standing & self._effects[RuleEffect.RESTRICT])
 
     def _deny(self, denies: int, state: _State) -> Decision:
+        """Name the denies; one that holds only for want of evidence says that instead."""
         sure = self._rules_of(denies & ~state.missing)
-        certain = {rule.id for rule in sure}
-        reasons = [Reason(rule.code, rule.id, rule.authority) for rule in sure]
+        reasons = [Reason(rule.code, rule.id, rule.authority, detail=rule.detail) for rule in sure]
         for name in state.absent:
             lacking = denies & state.missing & self._columns[name].entry(UNKNOWN).missing
             reasons += [
                 Reason("evidence.missing", rule.id, rule.authority, name)
                 for rule in self._rules_of(lacking)
-                if rule.id not in certain
+                if rule not in sure
             ]
         return self._stamped(deny(reasons, (rule.id for rule in self._rules_of(denies))))
 
-    def _permit(self, permits: int, restricts: int, features: frozenset[str]) -> Decision:
-        obligations, refused = Obligations(), []
+    def _permit(self, permits: int, restricts: int) -> Decision:
+        obligations = Obligations()
         for rule in self._rules_of(restricts):
             obligations = obligations.plus(rule.obligations)
-            if rule.obligations.denied_features & features:
-                refused.append(rule)
-        if refused:
-            reasons = (
-                Reason("feature.denied", rule.id, rule.authority, "features", name)
-                for rule in refused
-                for name in rule.obligations.denied_features & features
-            )
-            return self._stamped(deny(reasons, (rule.id for rule in refused)))
         determining = sorted({rule.id for rule in self._rules_of(permits | restricts)})
         return Decision(Effect.PERMIT, tuple(determining), obligations=obligations, revision=self.revision)
 
@@ -219,45 +229,29 @@ class DecisionTable:
             if not lacking and not hidden:
                 yield Reason("permit.none", None, authority)
 
-    def _decide_several(self, model: str, at: datetime, parts: Sequence[Prepared]) -> Decision:
+    def _decide_several(self, model: str, at: datetime, parts: Iterable[Prepared]) -> Decision:
         facts = {name: fact for part in parts for name, fact in part.facts.items()}
         pending = [name for name, fact in facts.items() if fact is PENDING]
-        if pending:
-            return self._partial(model, at, facts, pending)
-        several = {name: fact for name, fact in facts.items() if self._several(name, fact)}
-        if prod(len(fact) for fact in self._counted(facts)) > MOST_COMBINATIONS:
-            return self._stamped(deny([Reason("contested")]))
-        chosen = product(*(sorted(fact) for fact in several.values() if isinstance(fact, frozenset)))
-        decisions = [
-            self._decide_plain(model, at, {**facts, **{name: frozenset({one}) for name, one in zip(several, combination, strict=True)}})
-            for combination in chosen
-        ]
-        return self._stamped(strictest(decisions))
-
-    def _decide_plain(self, model: str, at: datetime, facts: Mapping[str, Fact]) -> Decision:
-        return self.decide_prepared(model, at, self.prepare(facts))
-
-    def _partial(self, model: str, at: datetime, facts: Mapping[str, Fact], pending: list[str]) -> Decision:
-        """Decide what every completion agrees on, keeping each reachable mask once."""
         known = {name: fact for name, fact in facts.items() if fact is not PENDING}
-        several = [(name, sorted(fact)) for name, fact in known.items() if self._several(name, fact) and isinstance(fact, frozenset)]
-        if prod(len(values) for _, values in several) > MOST_COMBINATIONS:
+        cases = list(_combinations(known))
+        if len(cases) > MOST_COMBINATIONS:
             return self._stamped(deny([Reason("contested")]))
+        if not pending:
+            decisions = (self.decide_prepared(model, at, self.prepare(case)) for case in cases)
+            return self._stamped(strictest(decisions))
+        prepared = [self.prepare(case, known) for case in cases]
         base = self._models[model] & self._windows[bisect_right(self._times, at)]
-        results = []
-        for state in self._reach(base, pending):
-            chosen = product(*(values for _, values in several))
-            results.append(strictest(self._complete(state, known, several, one, model) for one in chosen))
-        return self._stamped(common(results))
+        return self._stamped(
+            common(
+                strictest(self._complete(model, state, part) for part in prepared)
+                for state in self._reach(base, pending)
+            )
+        )
 
-    def _complete(self, state: _State, known: Mapping[str, Fact], several: list[tuple[str, list[str]]], chosen: tuple[str, ...], model: str) -> Decision:
-        singles = {name: frozenset({one}) for (name, _), one in zip(several, chosen, strict=True)}
-        part = self.prepare({**known, **singles}, known)
-        hit = state.hit & part.entry.mask
-        missing = (state.missing | part.entry.missing) & hit
-        features = part.features if "features" in known else state.features
-        absent = state.absent | part.unknown if missing else NONE
-        found = self._from_state(model, _State(hit, missing, features, absent))
+    def _complete(self, model: str, state: _State, known: Prepared) -> Decision:
+        hit = state.hit & known.mask
+        missing = (state.missing | known.unsure) & hit
+        found = self._from_state(model, _State(hit, missing, state.absent | known.unknown))
         if found is not None:
             return found
         speaking = {rule.authority for rule in self._rules_of(hit & self._effects[RuleEffect.PERMIT])}
@@ -265,13 +259,11 @@ class DecisionTable:
 
     def _reach(self, base: int, pending: Iterable[str]) -> Iterable[_State]:
         """Fold the pending facts one by one; each reachable state is kept once."""
-        states = {_State(base, 0, None, NONE)}
+        states = {_State(base)}
         for name in pending:
             column = self._columns[name]
-            options = [(one, column.entry(one)) for one in (*classes(self.rules, name), UNKNOWN)]
-            states = {
-                _folded(state, name, fact, entry) for state in states for fact, entry in options
-            }
+            options = [column.entry(one) for one in (*classes(self.rules, name), UNKNOWN)]
+            states = {_folded(state, name, entry) for state in states for entry in options}
         return states
 
     # -- looking up ----------------------------------------------------------------------------
@@ -281,17 +273,6 @@ class DecisionTable:
         for name, fact in facts.items():
             joined = joined.joined(self._columns[name].entry(fact))
         return joined
-
-    def _several(self, name: str, fact: Fact) -> bool:
-        if isinstance(fact, Absent):
-            return fact is PENDING
-        known = dimension(name)
-        return len(fact) > 1 and known is not None and not known.is_set
-
-    def _counted(self, facts: Mapping[str, Fact]) -> Iterator[frozenset[str]]:
-        for name, fact in facts.items():
-            if isinstance(fact, frozenset) and self._several(name, fact):
-                yield fact
 
     def _lifted(self, hit: int) -> int:
         lifted = 0
@@ -309,7 +290,7 @@ class DecisionTable:
             mask ^= lowest
 
     def _rules_of(self, mask: int) -> list[Rule]:
-        return list({rule.id: rule for _, rule in self._bits_of(mask)}.values())
+        return list({id(rule): rule for _, rule in self._bits_of(mask)}.values())
 
     def _stamped(self, decision: Decision) -> Decision:
         return replace(decision, revision=self.revision)
@@ -331,8 +312,8 @@ class DecisionTable:
                 columns[name].add(1 << index, mine, rule.effect.is_strict, name in rule.required)
         return columns
 
-    def _build_models(self) -> dict[str, int]:
-        rows = dict.fromkeys(self.policy.models, 0)
+    def _build_models(self) -> dict[str | None, int]:
+        rows: dict[str | None, int] = dict.fromkeys(self.policy.models, 0)
         for index, (rule, _) in enumerate(self._bits):
             if rule.effect is RuleEffect.EXEMPT and rule.id not in self.approvals:
                 continue
@@ -361,11 +342,24 @@ class DecisionTable:
         return times, [self._mask(lambda rule, at=at: rule.in_force(at)) for at in starts]
 
 
-def _folded(state: _State, name: str, fact: Fact, entry: Entry) -> _State:
+def _several(name: str, fact: Fact) -> bool:
+    known = dimension(name)
+    return isinstance(fact, frozenset) and len(fact) > 1 and known is not None and not known.is_set
+
+
+def _combinations(facts: Mapping[str, Fact]) -> Iterator[Mapping[str, Fact]]:
+    """Give the facts under each combination of candidates, one more than is allowed at most."""
+    several = {name: fact for name, fact in facts.items() if _several(name, fact)}
+    chosen = product(*(sorted(fact) for fact in several.values() if isinstance(fact, frozenset)))
+    for combination in islice(chosen, MOST_COMBINATIONS + 1):
+        singles = {name: frozenset({one}) for name, one in zip(several, combination, strict=True)}
+        yield {**facts, **singles}
+
+
+def _folded(state: _State, name: str, entry: Entry) -> _State:
     hit = state.hit & entry.mask
-    features = fact if name == "features" and isinstance(fact, frozenset) else state.features
     absent = state.absent | {name} if entry.missing & hit else state.absent
-    return _State(hit, (state.missing | entry.missing) & hit, features, absent)
+    return _State(hit, (state.missing | entry.missing) & hit, absent)
 
 
 def compile_table(

@@ -17,24 +17,13 @@ Classes = dict[Fact, list[str]]
 
 def facts_asked(rules: Iterable[Rule]) -> frozenset[str]:
     """Name every fact that any rule asks about."""
-    asked = set()
-    for rule in rules:
-        asked.update(one.fact for disjunct in rule.disjuncts for one in disjunct)
-        if rule.obligations.denied_features:
-            asked.add("features")
-    return frozenset(asked)
+    return frozenset(one.fact for rule in rules for disjunct in rule.disjuncts for one in disjunct)
 
 
 def conditions_on(rules: Iterable[Rule], fact: str) -> list[Condition]:
-    """List the distinct conditions on one fact, denied features included."""
-    found: dict[Condition, None] = {}
-    for rule in rules:
-        for disjunct in rule.disjuncts:
-            found.update((one, None) for one in disjunct if one.fact == fact)
-        if fact == "features":
-            for name in sorted(rule.obligations.denied_features):
-                found[Condition("features", any_of=frozenset({name}))] = None
-    return list(found)
+    """List the distinct conditions on one fact."""
+    every = (one for rule in rules for disjunct in rule.disjuncts for one in disjunct)
+    return list(dict.fromkeys(one for one in every if one.fact == fact))
 
 
 def classes(rules: Sequence[Rule], fact: str) -> Classes:

@@ -1,13 +1,15 @@
-"""Rules that every policy has: what an account's status means, and what an order does.
+"""Rules that nobody writes: what an account's status means, what an order does, and the deny
+that follows when a restrict denies a feature which is in use.
 
 They are rules like all others, so every evaluator knows them and the revision covers them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bailiwick.places import PlaceSet
-from bailiwick.policy.rules import Condition, Rule, RuleEffect
+from bailiwick.policy.rules import Condition, Obligations, Rule, RuleEffect
 
 AUTHORITY = "builtin"
 OFF = frozenset({"suspended", "terminated", "closed"})
@@ -35,6 +37,22 @@ def _status(name: str, statuses: frozenset[str], models: frozenset[str]) -> Rule
         absolute=True,
         code="account.status",
     )
+
+
+def feature_denials(rule: Rule) -> Iterator[Rule]:
+    """Make the denies of a restrict that denies features, one for each.
+
+    They carry the restrict's id, so whatever lifts it lifts them.
+    """
+    for feature in sorted(rule.obligations.denied_features):
+        yield replace(
+            rule,
+            effect=RuleEffect.DENY,
+            where=(*rule.where, Condition("features", any_of=frozenset({feature}))),
+            obligations=Obligations(),
+            code="feature.denied",
+            detail=feature,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, Path, Value, parse_document
 from bailiwick.errors import InvalidInput, Problem
 from bailiwick.facts import DIMENSIONS, NETWORKS, read_facts
-from bailiwick.policy.builtin import status_rules
+from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
 from bailiwick.policy.names import ModelReader, Names, PlaceReader
 from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
@@ -307,7 +307,7 @@ class _PolicyReader:
         shapes = [part for part, _ in main.files]
         return Policy(
             name=shape.name,
-            rules=(*rules, *status_rules(models, controlled)),
+            rules=(*rules, *_derived(rules), *status_rules(models, controlled)),
             models=models,
             controlled=controlled,
             place_groups=dict(main.names.places),
@@ -371,6 +371,11 @@ WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "q
 """What an embedded test can ask for."""
 
 
+def _derived(rules: Iterable[Rule]) -> Iterator[Rule]:
+    for rule in rules:
+        yield from feature_denials(rule)
+
+
 def _set_name(reference: str) -> str:
     return reference.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml") if reference.endswith((".yaml", ".yml")) else reference
 
@@ -380,6 +385,7 @@ def _with_required(rule: Rule, required: frozenset[str]) -> Rule:
     if not rule.effect.is_strict:
         return rule
     named = {one.fact for disjunct in rule.disjuncts for one in disjunct}
+    named |= {"features"} if rule.obligations.denied_features else set()
     kept = frozenset(fact for fact in named if fact in required or fact.split(".")[0] in required)
     return replace(rule, required=kept)
 

@@ -139,6 +139,8 @@ class Rule:
     obligations: Obligations = Obligations()
     code: str = "rule.denied"
     """The reason code of a refusal by this rule."""
+    detail: str | None = None
+    """What in particular, such as the feature that is denied."""
     basis: str | None = None
     selector: tuple[str, ...] = ()
     """How the author wrote the models."""
