@@ -55,10 +55,14 @@ def parse_document(text: str, file: str) -> Document:
     the one syntax error that stopped the parser.
     """
     if len(text) > MAX_CHARACTERS:
-        raise InvalidInput.of(f"file is larger than {MAX_CHARACTERS} characters", None, Position(file))
+        raise InvalidInput.of(
+            f"file is larger than {MAX_CHARACTERS} characters", None, Position(file)
+        )
     node = _compose(text, file)
     if node is None:
-        raise InvalidInput.of("file is empty", "a file needs at least one key", Position(file, 1, 1))
+        raise InvalidInput.of(
+            "file is empty", "a file needs at least one key", Position(file, 1, 1)
+        )
     reader = _Reader(file)
     value = reader.read(node, ())
     if reader.problems:
@@ -104,6 +108,7 @@ class _Reader:
             return dict(self._entries(node, path))
         if isinstance(node, SequenceNode):
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)  # noqa: S101 - there are three kinds of node
         return self._scalar(node, here)
 
     def _entries(self, node: MappingNode, path: Path) -> Iterator[tuple[str, Value]]:
@@ -115,7 +120,9 @@ class _Reader:
                 continue
             key = str(key_node.value)
             if key in seen:
-                self._report(f"duplicate key `{key}`", f"first given at line {seen[key].line}", here)
+                self._report(
+                    f"duplicate key `{key}`", f"first given at line {seen[key].line}", here
+                )
                 continue
             seen[key] = self.keys[(*path, key)] = here
             yield key, self.read(value_node, (*path, key))

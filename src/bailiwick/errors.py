@@ -14,6 +14,8 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
+    """Worth knowing; nothing need be done."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,7 +43,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.position}: " if self.position else ""
-        level = "warning: " if self.severity is Severity.WARNING else ""
+        level = "" if self.severity is Severity.ERROR else f"{self.severity.value}: "
         lines = [f"{where}{level}{self.message}"]
         if self.help:
             lines.append(f"help: {self.help}")

@@ -12,8 +12,8 @@ from typing import Any
 from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import parse_document
 from bailiwick.facts import DIMENSIONS, PENDING, UNKNOWN, Fact, Facts, Kind, dimension
-from bailiwick.policy import Order, Policy, read_policy
 from bailiwick.places import PlaceSet
+from bailiwick.policy import Order, Policy, read_policy
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MODELS = ["pa/one", "pa/two", "pb/one"]
@@ -149,7 +149,9 @@ def world(random: Random, catalog: Catalog) -> World:
     rules: list[dict[str, Any]] = []
     for index in range(random.randint(1, 9)):
         liftable = [
-            one["id"] for one in rules if ("deny" in one or "restrict" in one) and "absolute" not in one
+            one["id"]
+            for one in rules
+            if ("deny" in one or "restrict" in one) and "absolute" not in one
         ]
         rules.append(rule(random, index, liftable))
     whole = {
@@ -157,14 +159,19 @@ def world(random: Random, catalog: Catalog) -> World:
         "name": "generated",
         "places": {
             "home": {"include": ["XA", "XB"]},
-            "split": {"include": ["XC", "XA-01"], "if_subdivision_unknown": random.choice(["match", "no_match"])},
+            "split": {
+                "include": ["XC", "XA-01"],
+                "if_subdivision_unknown": random.choice(["match", "no_match"]),
+            },
             "partly": {
                 "include": ["XA"],
                 "exclude": ["XA-02"],
                 "if_subdivision_unknown": random.choice(["match", "no_match"]),
             },
         },
-        "models": {"chosen": {"ids": some(random, MODELS), "controlled": random.choice(["true", "false"])}},
+        "models": {
+            "chosen": {"ids": some(random, MODELS), "controlled": random.choice(["true", "false"])}
+        },
         "ownership": {OWNERSHIP: {"threshold": ">= 50%", "seeds": {"listed": "nobody.yaml"}}},
         "anonymizers": {
             name: random.choice(["hidden", "trust"])
@@ -176,7 +183,9 @@ def world(random: Random, catalog: Catalog) -> World:
     if not whole["anonymizers"]:
         del whole["anonymizers"]
     if maybe(random, 0.4):
-        whole["evidence"] = {"required": some(random, ["address", "billing", "network", "ownership", "features"])}
+        whole["evidence"] = {
+            "required": some(random, ["address", "billing", "network", "ownership", "features"])
+        }
     text = json.dumps(whole)
     policy = read_policy(text, "generated.yaml", catalog)
     exempts = [one["id"] for one in rules if "exempt" in one and maybe(random, 0.8)]

@@ -1,12 +1,13 @@
 """Reference and table give the same answer, and the laws of the design hold for both."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
+
 from agreement.generate import facts, small_catalog, world
 from bailiwick.decision import compile_table
 from bailiwick.decision.reference import decide
-from dataclasses import replace
 
 POLICIES_PER_PART = 250
 FACTS_PER_POLICY = 55

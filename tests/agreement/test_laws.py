@@ -30,7 +30,9 @@ def test_adding_a_deny_never_permits(seed: int) -> None:
     random = Random(seed)
     made, other = world(random, CATALOG), world(random, CATALOG)
     denies = tuple(
-        replace(rule, id=f"x-{rule.id}") for rule in other.policy.rules if rule.effect is RuleEffect.DENY
+        replace(rule, id=f"x-{rule.id}")
+        for rule in other.policy.rules
+        if rule.effect is RuleEffect.DENY
     )
     before, after = table_of(made), table_of(made, (*made.policy.rules, *denies))
     for _ in range(20):

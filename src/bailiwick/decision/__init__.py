@@ -1,11 +1,26 @@
 """Decide: the reference evaluator, the compiled table, and the questions asked of them."""
 
+from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
+from bailiwick.decision.diff import Difference, diff_policies
+from bailiwick.decision.examples import ExampleResult, run_examples
+from bailiwick.decision.explain import Change, Explanation, RuleView, alternatives, explain
+from bailiwick.decision.leaks import Leak
+from bailiwick.decision.matrix import DEFAULT_REGIONS, Access, Cell, Row, matrix
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
 from bailiwick.decision.values import Decision, Effect, Reason
+from bailiwick.decision.wording import (
+    condition_in_words,
+    fact_in_words,
+    obligations_in_words,
+    rule_in_words,
+)
 from bailiwick.policy import Obligations, Quota
 
 __all__ = [
-    "Decision", "DecisionTable", "Effect", "Match", "Obligations", "Prepared", "Quota", "Reason",
-    "combine", "compile_table",
+    "DEFAULT_REGIONS", "Access", "Cell", "Change", "Decision", "DecisionTable", "Difference",
+    "Effect", "ExampleResult", "Explanation", "Leak", "Match", "Obligations", "Prepared", "Quota",
+    "Reason", "Row", "RuleView", "alternatives", "check_policy", "combine", "compile_table",
+    "condition_in_words", "diff_policies", "explain", "fact_in_words", "matrix",
+    "obligations_in_words", "rule_in_words", "run_examples",
 ]  # fmt: skip

@@ -24,6 +24,8 @@ class Entry:
     """As ``mask``, but everything where the value is unknown: what evidence could still satisfy."""
     bare: int = -1
     """As ``open``, but without the condition that an anonymizer hides the address."""
+    free: int = 0
+    """Bits that ask nothing of this fact."""
 
     def joined(self, other: "Entry") -> "Entry":
         """Combine two facts: conditions of both must hold."""
@@ -32,6 +34,7 @@ class Entry:
             self.missing | other.missing,
             self.open & other.open,
             self.bare & other.bare,
+            self.free & other.free,
         )
 
 
@@ -58,7 +61,9 @@ class Column:
     asked: dict[tuple[tuple[Condition, ...], bool, bool], _Asked] = field(default_factory=dict)
     _cache: dict[Fact | str, Entry] = field(default_factory=dict)
 
-    def add(self, bit: int, conditions: tuple[Condition, ...], strict: bool, required: bool) -> None:
+    def add(
+        self, bit: int, conditions: tuple[Condition, ...], strict: bool, required: bool
+    ) -> None:
         """Let one bit ask these conditions of the fact."""
         key = (conditions, strict, required)
         self.asked.setdefault(key, _Asked(*key)).bits |= bit
@@ -82,7 +87,7 @@ class Column:
             elif asked.required:
                 mask |= asked.bits
                 missing |= asked.bits
-        return Entry(mask, missing)
+        return Entry(mask, missing, free=self.every & ~self.asking)
 
     def _known(self, fact: frozenset[str]) -> Entry:
         mask = bare = self.every & ~self.asking
@@ -92,7 +97,7 @@ class Column:
                 mask |= asked.bits
             if all(one.dimension == HIDDEN for one in failing):
                 bare |= asked.bits
-        return Entry(mask, 0, mask, bare)
+        return Entry(mask, 0, mask, bare, self.every & ~self.asking)
 
     def _holds(self, condition: Condition, fact: frozenset[str], strict: bool) -> bool:
         if self.kind is Kind.SET:

@@ -23,7 +23,7 @@ class Match:
     """Evidence that is required and absent, if the rule matches by that alone."""
 
     def reasons(self) -> Iterable[Reason]:
-        """A rule that matched for want of evidence says so, and makes no accusation."""
+        """Say why; a rule that matched for want of evidence says that, and accuses nobody."""
         if not self.missing:
             yield Reason(self.rule.code, self.rule.id, self.rule.authority, detail=self.rule.detail)
         for dimension in self.missing:

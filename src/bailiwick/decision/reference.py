@@ -42,7 +42,9 @@ def _decide_candidates(
         return deny([Reason("contested")])
     combinations = product(*(sorted(values) for values in several.values()))
     return strictest(
-        _decide_case(policy, facts, {**facts.values, **_singles(several, chosen)}, approvals, explain)
+        _decide_case(
+            policy, facts, {**facts.values, **_singles(several, chosen)}, approvals, explain
+        )
         for chosen in combinations
     )
 
@@ -81,7 +83,9 @@ def match_rule(rule: Rule, case: Case) -> Match | None:
         absent = {one.fact for one in disjunct if not holds(one, case, rule)}
         if not absent:
             return Match(rule)
-        required = {one for one in absent if case.get(one, UNKNOWN) is UNKNOWN and one in rule.required}
+        required = {
+            one for one in absent if case.get(one, UNKNOWN) is UNKNOWN and one in rule.required
+        }
         if absent == required:
             matched = True
             missing |= required
@@ -100,13 +104,17 @@ def holds(condition: Condition, case: Case, rule: Rule) -> bool:
     return all(condition.admits(value) for value in fact)
 
 
-def _silence(authority: str, permits: Iterable[Rule], case: Case, explain: bool) -> Iterator[Reason]:
-    """Say what the permits of ``authority`` lacked: evidence, an open address, or the conditions."""
+def _silence(
+    authority: str, permits: Iterable[Rule], case: Case, explain: bool
+) -> Iterator[Reason]:
+    """Say what the permits of ``authority`` lacked: evidence, an open address, or else."""
     if not explain:
         yield Reason("permit.none", None, authority)
         return
     mine = [rule for rule in permits if rule.authority == authority]
-    lacking = [(rule, _failing(rule, disjunct, case)) for rule in mine for disjunct in rule.disjuncts]
+    lacking = [
+        (rule, _failing(rule, disjunct, case)) for rule in mine for disjunct in rule.disjuncts
+    ]
     unknown = [(rule, failing) for rule, failing in lacking if _all_unknown(failing, case)]
     hidden = [rule for rule, failing in lacking if _all_hidden(failing, case)]
     for rule, failing in unknown:

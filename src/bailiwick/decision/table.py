@@ -7,7 +7,7 @@ worked out once and remembered; the cost does not grow with the number of rules.
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice, product
@@ -75,7 +75,9 @@ class _State(NamedTuple):
 class DecisionTable:
     """A compiled policy. Immutable but for its caches, which any thread may fill."""
 
-    def __init__(self, policy: Policy, revision: str, orders: Iterable[Order], approvals: Iterable[str]) -> None:
+    def __init__(
+        self, policy: Policy, revision: str, orders: Iterable[Order], approvals: Iterable[str]
+    ) -> None:
         self.policy = policy
         self.revision = revision
         self.orders = tuple(orders)
@@ -87,8 +89,11 @@ class DecisionTable:
         self._columns = self._build_columns()
         self._models: dict[str | None, int] = self._build_models()
         self._governing = self._build_governing()
-        self._effects = {effect: self._mask(lambda rule, e=effect: rule.effect is e) for effect in RuleEffect}
-        self._absolute = self._mask(lambda rule: rule.absolute)
+        self._effects = {
+            effect: self._mask(rule.effect is effect for rule, _ in self._bits)
+            for effect in RuleEffect
+        }
+        self._absolute = self._mask(rule.absolute for rule, _ in self._bits)
         self._lifts = self._build_lifts()
         self._times, self._windows = self._build_windows()
         self._memo: dict[tuple[str, int], Decision] = {}
@@ -137,6 +142,20 @@ class DecisionTable:
         """Name the authorities with any permit for the model."""
         return self._governing[model]
 
+    def row(self, model: str, at: datetime) -> int:
+        """Give the bits of the rules about ``model`` that are in force."""
+        return self._models[model] & self._windows[bisect_right(self._times, at)]
+
+    def entry(self, fact: str, value: Fact) -> Entry:
+        """Look up what one value of one fact satisfies; everything, if no rule asks."""
+        column = self._columns.get(fact)
+        return column.entry(value) if column else Entry(self._every, free=self._every)
+
+    @property
+    def absolute_denies(self) -> int:
+        """Give the bits of the denies that nothing lifts."""
+        return self._absolute & self._effects[RuleEffect.DENY]
+
     def unknown_grants(self) -> list[Leak]:
         """Name every place where unknown evidence can grant."""
         return unknown_grants(self.rules)
@@ -164,7 +183,7 @@ class DecisionTable:
         return found if found is not None else self._silent(model, at, hit, parts)
 
     def _silent(self, model: str, at: datetime, hit: int, parts: Sequence[Prepared]) -> Decision:
-        open_ = bare = self._models[model] & self._windows[bisect_right(self._times, at)]
+        open_ = bare = self.row(model, at)
         for part in parts:
             open_ &= part.open
             bare &= part.bare
@@ -202,9 +221,13 @@ class DecisionTable:
         for rule in self._rules_of(restricts):
             obligations = obligations.plus(rule.obligations)
         determining = sorted({rule.id for rule in self._rules_of(permits | restricts)})
-        return Decision(Effect.PERMIT, tuple(determining), obligations=obligations, revision=self.revision)
+        return Decision(
+            Effect.PERMIT, tuple(determining), obligations=obligations, revision=self.revision
+        )
 
-    def _silence(self, hit: int, open_: int, bare: int, model: str, unknown: frozenset[str]) -> Decision:
+    def _silence(
+        self, hit: int, open_: int, bare: int, model: str, unknown: frozenset[str]
+    ) -> Decision:
         """Word a deny for want of a permit: what each silent authority's permits lacked."""
         permits = self._effects[RuleEffect.PERMIT]
         key = (hit & permits, open_ & permits, bare & permits, model, unknown)
@@ -215,17 +238,23 @@ class DecisionTable:
             found = self._silences[key] = self._stamped(deny(self._silence_reasons(*key)))
         return found
 
-    def _silence_reasons(self, hit: int, open_: int, bare: int, model: str, unknown: frozenset[str]) -> Iterator[Reason]:
+    def _silence_reasons(
+        self, hit: int, open_: int, bare: int, model: str, unknown: frozenset[str]
+    ) -> Iterator[Reason]:
         speaking = {rule.authority for rule in self._rules_of(hit)}
         for authority in self._governing[model] - speaking:
-            lacking = [(bit, rule) for bit, rule in self._bits_of(open_) if rule.authority == authority]
+            lacking = [
+                (bit, rule) for bit, rule in self._bits_of(open_) if rule.authority == authority
+            ]
             hidden = [rule for _, rule in self._bits_of(bare) if rule.authority == authority]
             for bit, rule in lacking:
                 for name in unknown:
                     if not self._columns[name].entry(UNKNOWN).mask & bit:
                         yield Reason("evidence.missing", rule.id, authority, name)
             if not lacking:
-                yield from (Reason("location.hidden", rule.id, authority, "network") for rule in hidden)
+                yield from (
+                    Reason("location.hidden", rule.id, authority, "network") for rule in hidden
+                )
             if not lacking and not hidden:
                 yield Reason("permit.none", None, authority)
 
@@ -240,7 +269,7 @@ class DecisionTable:
             decisions = (self.decide_prepared(model, at, self.prepare(case)) for case in cases)
             return self._stamped(strictest(decisions))
         prepared = [self.prepare(case, known) for case in cases]
-        base = self._models[model] & self._windows[bisect_right(self._times, at)]
+        base = self.row(model, at)
         return self._stamped(
             common(
                 strictest(self._complete(model, state, part) for part in prepared)
@@ -254,7 +283,9 @@ class DecisionTable:
         found = self._from_state(model, _State(hit, missing, state.absent | known.unknown))
         if found is not None:
             return found
-        speaking = {rule.authority for rule in self._rules_of(hit & self._effects[RuleEffect.PERMIT])}
+        speaking = {
+            rule.authority for rule in self._rules_of(hit & self._effects[RuleEffect.PERMIT])
+        }
         return deny(Reason("permit.none", None, one) for one in self._governing[model] - speaking)
 
     def _reach(self, base: int, pending: Iterable[str]) -> Iterable[_State]:
@@ -297,8 +328,8 @@ class DecisionTable:
 
     # -- building ------------------------------------------------------------------------------
 
-    def _mask(self, test: Callable[[Rule], bool]) -> int:
-        return sum(1 << index for index, (rule, _) in enumerate(self._bits) if test(rule))
+    def _mask(self, flags: Iterable[bool]) -> int:
+        return sum(1 << index for index, flag in enumerate(flags) if flag)
 
     def _build_columns(self) -> dict[str, Column]:
         columns: dict[str, Column] = {}
@@ -330,7 +361,7 @@ class DecisionTable:
 
     def _build_lifts(self) -> list[tuple[int, int]]:
         return [
-            (1 << index, self._mask(lambda other, rule=rule: other.id in rule.lifts))
+            (1 << index, self._mask(other.id in rule.lifts for other, _ in self._bits))
             for index, (rule, _) in enumerate(self._bits)
             if rule.effect is RuleEffect.EXEMPT
         ]
@@ -339,7 +370,7 @@ class DecisionTable:
         edges = {edge for rule in self.rules for edge in (rule.from_at, rule.until_at) if edge}
         times = sorted(edges)
         starts = [datetime.min.replace(tzinfo=UTC), *times]
-        return times, [self._mask(lambda rule, at=at: rule.in_force(at)) for at in starts]
+        return times, [self._mask(rule.in_force(at) for rule, _ in self._bits) for at in starts]
 
 
 def _several(name: str, fact: Fact) -> bool:

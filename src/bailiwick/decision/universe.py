@@ -43,7 +43,8 @@ def classes(rules: Sequence[Rule], fact: str) -> Classes:
 
 def place_values(conditions: Iterable[Condition]) -> list[str]:
     """List every place that conditions can tell apart: countries, what is named, and one
-    subdivision that nobody names for each country with one that somebody does."""
+    subdivision that nobody names for each country with one that somebody does.
+    """
     named = {
         place
         for condition in conditions
@@ -63,7 +64,9 @@ def completions(rules: Sequence[Rule], facts: Facts, pending: Iterable[str]) -> 
     names = list(pending)
     options = [[*classes(rules, name), UNKNOWN] for name in names]
     for chosen in product(*options):
-        yield Facts(facts.model, facts.at, {**facts.values, **dict(zip(names, chosen, strict=True))})
+        yield Facts(
+            facts.model, facts.at, {**facts.values, **dict(zip(names, chosen, strict=True))}
+        )
 
 
 def _first(values: Iterable[str]) -> list[str]:

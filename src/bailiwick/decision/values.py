@@ -33,7 +33,10 @@ class Reason:
     @property
     def order(self) -> tuple[str, ...]:
         """A total order, so that two evaluators list reasons alike."""
-        return tuple(part or "" for part in (self.code, self.rule, self.authority, self.dimension, self.detail))
+        return tuple(
+            part or ""
+            for part in (self.code, self.rule, self.authority, self.dimension, self.detail)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ def strictest(decisions: Iterable[Decision]) -> Decision:
     return Decision(
         effect,
         tuple(sorted({rule for one in worst for rule in one.determining})),
-        tuple(sorted({reason for one in worst for reason in one.reasons}, key=lambda one: one.order)),
+        tuple(
+            sorted({reason for one in worst for reason in one.reasons}, key=lambda one: one.order)
+        ),
         obligations,
         contested=len({one.effect for one in found}) > 1,
     )

@@ -73,7 +73,16 @@ NETWORKS = (
 front. ``non_routable`` is an address that is not on the public internet; it has no place.
 """
 
-STATUSES = ("none", "active", "in_review", "restricted", "suspended", "pending", "terminated", "closed")
+STATUSES = (
+    "none",
+    "active",
+    "in_review",
+    "restricted",
+    "suspended",
+    "pending",
+    "terminated",
+    "closed",
+)
 """Account statuses. ``none``: no account stands behind the request, and the settings allow that."""
 
 FEATURES = (

@@ -25,12 +25,16 @@ DEFAULT_ANONYMIZERS: Mapping[str, str] = {
 class ConditionReader:
     """Reads conditions for the rules of one file."""
 
-    def __init__(self, places: PlaceReader, problems: Problems, anonymizers: Mapping[str, str]) -> None:
+    def __init__(
+        self, places: PlaceReader, problems: Problems, anonymizers: Mapping[str, str]
+    ) -> None:
         self.places = places
         self.problems = problems
         self.hidden = frozenset(name for name, how in anonymizers.items() if how == "hidden")
 
-    def where(self, given: Mapping[str, Any], effect: RuleEffect, path: Path) -> tuple[Condition, ...]:
+    def where(
+        self, given: Mapping[str, Any], effect: RuleEffect, path: Path
+    ) -> tuple[Condition, ...]:
         """Read conditions that must all hold, with the one that the address implies."""
         conditions = list(self._each(given, effect, path))
         if given.get("hidden") == "ok" and "address" not in given:
@@ -44,19 +48,27 @@ class ConditionReader:
     ) -> tuple[tuple[Condition, ...], ...]:
         """Read conditions of which one must hold; an address implies its own."""
         if "hidden" in given and given["hidden"] == "ok":
-            self.problems.error((*path, "hidden"), "`hidden: ok` is not a condition by itself", "write it in `where`, beside `address`")
+            self.problems.error(
+                (*path, "hidden"),
+                "`hidden: ok` is not a condition by itself",
+                "write it in `where`, beside `address`",
+            )
         return tuple(
             (one, *self._implied(effect)) if one.dimension == "address" else (one,)
             for one in self._each(given, effect, path)
         )
 
     def _implied(self, effect: RuleEffect) -> Iterator[Condition]:
-        """A permit on the address fails where an anonymizer hides it; a deny takes it as it is."""
+        """Make a permit fail where an anonymizer hides its address; a deny takes it as it is."""
         classes = self.hidden - {UNKNOWN}
         if not effect.is_strict and self.hidden:
-            yield Condition(HIDDEN, choices=classes, negated=True, unknown=UNKNOWN not in self.hidden)
+            yield Condition(
+                HIDDEN, choices=classes, negated=True, unknown=UNKNOWN not in self.hidden
+            )
 
-    def _each(self, given: Mapping[str, Any], effect: RuleEffect, path: Path) -> Iterator[Condition]:
+    def _each(
+        self, given: Mapping[str, Any], effect: RuleEffect, path: Path
+    ) -> Iterator[Condition]:
         if not given:
             self.problems.error(path, f"`{path[-1]}` is empty", "remove it, or name a condition")
         for key, value in given.items():
@@ -72,18 +84,33 @@ class ConditionReader:
         if value not in {"ok", "yes", "no"}:
             self.problems.error(path, f"`hidden` is `ok`, `yes` or `no`, not `{value}`")
         elif value == "ok" and effect.is_strict:
-            self.problems.error(path, f"`hidden: ok` goes with a permit; a {effect.value} takes the address as it is", "write `hidden: yes` to match hidden addresses only")
+            self.problems.error(
+                path,
+                f"`hidden: ok` goes with a permit; a {effect.value} takes the address as it is",
+                "write `hidden: yes` to match hidden addresses only",
+            )
         elif value in {"yes", "no"}:
             unknown = (UNKNOWN in self.hidden) == (value == "yes")
-            yield Condition(HIDDEN, choices=self.hidden - {UNKNOWN}, negated=value == "no", unknown=unknown)
+            yield Condition(
+                HIDDEN, choices=self.hidden - {UNKNOWN}, negated=value == "no", unknown=unknown
+            )
 
     def _nested(self, key: str, value: Any, path: Path) -> Iterator[Condition]:
         if not isinstance(value, dict) or not value:
-            self.problems.error(path, f"`{key}` needs named conditions", "as in `ownership: {ofac-50: yes}` or `end_user: {place: eu}`")
+            self.problems.error(
+                path,
+                f"`{key}` needs named conditions",
+                "as in `ownership: {ofac-50: yes}` or `end_user: {place: eu}`",
+            )
             return
         for name, inner in value.items():
             if key == "ownership" and name not in self.places.names.ownership:
-                self.problems.error((*path, name), f"unknown ownership rule `{name}`", did_you_mean(name, self.places.names.ownership) or "define it under `ownership`")
+                self.problems.error(
+                    (*path, name),
+                    f"unknown ownership rule `{name}`",
+                    did_you_mean(name, self.places.names.ownership)
+                    or "define it under `ownership`",
+                )
             yield from self._plain(f"{key}.{name}", inner, (*path, name))
 
     def _plain(self, key: str, value: Any, path: Path) -> Iterator[Condition]:
@@ -93,7 +120,9 @@ class ConditionReader:
                 "model": "name the models after `permit`, `deny`, `restrict` or `exempt`",
                 "time": "use `from` and `until` of the rule",
             }
-            hint = hints.get(key) or did_you_mean(key, {*DIMENSIONS, HIDDEN, "ownership", "end_user"})
+            hint = hints.get(key) or did_you_mean(
+                key, {*DIMENSIONS, HIDDEN, "ownership", "end_user"}
+            )
             self.problems.key(path, f"unknown condition `{key}`", hint)
         elif known.kind is Kind.SET:
             yield from self._set(known, value, path)
@@ -104,16 +133,26 @@ class ConditionReader:
         given, negated, unknown = self._spelled(known, value, path)
         unknown = unknown or UNKNOWN in given
         if negated and UNKNOWN in given:
-            self.problems.error(path, "`unknown` cannot stand under `not`", "write `unknown: ok` beside `not` if unknown satisfies the condition")
+            self.problems.error(
+                path,
+                "`unknown` cannot stand under `not`",
+                "write `unknown: ok` beside `not` if unknown satisfies the condition",
+            )
         texts = [text for text in given if text != UNKNOWN]
         condition = Condition(known.name, negated=negated, unknown=unknown)
         if known.kind in {Kind.PLACE, Kind.ALL_PLACES}:
-            sets = [found for text in texts if (found := self.places.resolve(text, path)) is not None]
+            sets = [
+                found for text in texts if (found := self.places.resolve(text, path)) is not None
+            ]
             yield replace(condition, places=tuple(sets))
             return
         for text in texts:
             if known.values and text not in known.values:
-                self.problems.error(path, f"`{known.name}`: unknown value `{text}`", did_you_mean(text, known.values))
+                self.problems.error(
+                    path,
+                    f"`{known.name}`: unknown value `{text}`",
+                    did_you_mean(text, known.values),
+                )
         yield replace(condition, choices=frozenset(texts))
 
     def _spelled(self, known: Dimension, value: Any, path: Path) -> tuple[list[str], bool, bool]:
@@ -154,13 +193,23 @@ class ConditionReader:
     def _names(self, known: Dimension, names: frozenset[str], path: Path) -> None:
         for text in sorted(names):
             if text == UNKNOWN:
-                self.problems.error(path, "`unknown` is not a name", "write `unknown: ok` if unknown satisfies the condition")
+                self.problems.error(
+                    path,
+                    "`unknown` is not a name",
+                    "write `unknown: ok` if unknown satisfies the condition",
+                )
             elif known.values and text not in known.values:
-                self.problems.error(path, f"`{known.name}`: unknown value `{text}`", did_you_mean(text, known.values))
+                self.problems.error(
+                    path,
+                    f"`{known.name}`: unknown value `{text}`",
+                    did_you_mean(text, known.values),
+                )
 
     def _unknown_ok(self, value: Mapping[str, Any], path: Path) -> bool:
         if UNKNOWN in value and value[UNKNOWN] != "ok":
-            self.problems.error((*path, UNKNOWN), f"`unknown` here is `ok` or left out, not `{value[UNKNOWN]}`")
+            self.problems.error(
+                (*path, UNKNOWN), f"`unknown` here is `ok` or left out, not `{value[UNKNOWN]}`"
+            )
         return UNKNOWN in value
 
     def _only(self, value: Mapping[str, Any], keys: set[str], path: Path) -> None:
@@ -170,7 +219,11 @@ class ConditionReader:
     def _texts(self, value: Any, path: Path) -> list[str]:
         texts = value if isinstance(value, list) else [value]
         if not texts:
-            self.problems.error(path, f"`{path[-1]}` is empty", 'an empty list is never "anywhere" or "nobody"; remove the key')
+            self.problems.error(
+                path,
+                f"`{path[-1]}` is empty",
+                'an empty list is never "anywhere" or "nobody"; remove the key',
+            )
         if not all(isinstance(text, str) for text in texts):
             self.problems.error(path, f"`{path[-1]}` needs a name or a list of names")
             return []

@@ -54,20 +54,33 @@ class PlaceReader:
             ]
             if not ready:
                 looped = ", ".join(f"`{name}`" for name in sorted(waiting))
-                self.problems.error((*path, min(waiting)), f"place groups {looped} use each other in a circle")
+                self.problems.error(
+                    (*path, min(waiting)), f"place groups {looped} use each other in a circle"
+                )
                 return
             for name in ready:
                 self._define_one(name, waiting.pop(name), (*path, name))
 
     def _define_one(self, name: str, shape: PlaceGroupShape, path: Path) -> None:
         if canonical(name) or group(name):
-            self.problems.key(path, f"place group `{name}` hides a place or built-in group of that name", "choose another name, in lower case")
+            self.problems.key(
+                path,
+                f"place group `{name}` hides a place or built-in group of that name",
+                "choose another name, in lower case",
+            )
         if name in self.names.places:
             self.problems.key(path, f"place group `{name}` is defined twice")
         if not shape.include and not shape.use:
-            self.problems.error(path, f"place group `{name}` has no `include` and no `use`", "an empty group is never \"anywhere\"; list its places")
+            self.problems.error(
+                path,
+                f"place group `{name}` has no `include` and no `use`",
+                'an empty group is never "anywhere"; list its places',
+            )
         include = self._codes(shape.include or (), (*path, "include"))
-        sets = [self._used(one, name, (*path, "use", index)) for index, one in enumerate(shape.use or ())]
+        sets = [
+            self._used(one, name, (*path, "use", index))
+            for index, one in enumerate(shape.use or ())
+        ]
         for used in sets:
             include |= used.include
         include |= self._territories(include, shape, name, path)
@@ -84,7 +97,11 @@ class PlaceReader:
             return own
         if built_in is not None:
             return PlaceSet(built_in.members, frozenset(), None)
-        self.problems.error(path, f"place group `{name}`: unknown group `{used}`", did_you_mean(used, {*groups(), *self.names.places}))
+        self.problems.error(
+            path,
+            f"place group `{name}`: unknown group `{used}`",
+            did_you_mean(used, {*groups(), *self.names.places}),
+        )
         return PlaceSet(frozenset(), frozenset(), None)
 
     def _codes(self, texts: Iterable[str], path: Path) -> frozenset[str]:
@@ -100,26 +117,35 @@ class PlaceReader:
 
     def unknown_place(self, text: str, path: Path) -> None:
         """Report a name that is neither place nor group."""
-        near = [*suggestions(text), *get_close_matches(text, [*self.names.places, *groups()], 2, 0.6)]
-        if "-" in text and canonical(text.split("-")[0]):
-            country = text.split("-")[0]
+        near = [
+            *suggestions(text),
+            *get_close_matches(text, [*self.names.places, *groups()], 2, 0.6),
+        ]
+        if "-" in text and canonical(text.split("-", maxsplit=1)[0]):
+            country = text.split("-", maxsplit=1)[0]
             hint = f"ISO 3166-2 codes of `{country}` are listed by `bailiwick places {country}`"
             self.problems.error(path, f"unknown subdivision `{text}`", hint)
             return
         if text in groups():
             self.problems.error(path, f"`{text}` is a group, not a place", "name it under `use`")
             return
-        hint = f"did you mean {' or '.join(f'`{one}`' for one in near[:3])}?" if near else "places are ISO 3166 codes; groups are defined under `places`"
+        hint = (
+            f"did you mean {' or '.join(f'`{one}`' for one in near[:3])}?"
+            if near
+            else "places are ISO 3166 codes; groups are defined under `places`"
+        )
         self.problems.error(path, f"unknown place `{text}`", hint)
 
-    def _territories(self, include: frozenset[str], shape: PlaceGroupShape, name: str, path: Path) -> frozenset[str]:
+    def _territories(
+        self, include: frozenset[str], shape: PlaceGroupShape, name: str, path: Path
+    ) -> frozenset[str]:
         more = frozenset().union(*(territories_of(place) for place in include)) - include
         if shape.territories == "inherit":
             return more
         if more and shape.territories is None:
             self.problems.warn(
                 path,
-                f"place group `{name}` leaves out territories of its countries: {', '.join(sorted(more))}",
+                f"place group `{name}` leaves out territories: {', '.join(sorted(more))}",
                 "say `territories: inherit` to take them in, or `listed-only` to leave them out",
                 code="territories",
             )
@@ -128,15 +154,26 @@ class PlaceReader:
     def _check_excluded(self, exclude: frozenset[str], include: frozenset[str], path: Path) -> None:
         for place in sorted(exclude):
             if place not in include and country_of(place) not in include:
-                self.problems.warn((*path, "exclude"), f"`{place}` is excluded but was never included")
+                self.problems.warn(
+                    (*path, "exclude"), f"`{place}` is excluded but was never included"
+                )
 
-    def _subdivision_answer(self, shape: PlaceGroupShape, used: list[PlaceSet], codes: frozenset[str], name: str, path: Path) -> bool | None:
+    def _subdivision_answer(
+        self,
+        shape: PlaceGroupShape,
+        used: list[PlaceSet],
+        codes: frozenset[str],
+        name: str,
+        path: Path,
+    ) -> bool | None:
         if shape.if_subdivision_unknown is not None:
             return shape.if_subdivision_unknown == "match"
         answers = {one.if_subdivision_unknown for one in used} - {None}
         if not any(is_subdivision(code) for code in codes):
             return None
-        if len(answers) == 1 and not any(is_subdivision(code) for code in (*(shape.include or ()), *(shape.exclude or ()))):
+        if len(answers) == 1 and not any(
+            is_subdivision(code) for code in (*(shape.include or ()), *(shape.exclude or ()))
+        ):
             return answers.pop()
         self.problems.error(
             path,
@@ -159,7 +196,7 @@ class PlaceReader:
             self.problems.error(
                 path,
                 f"`{text}` is a subdivision; a condition names it through a group",
-                f"define a group under `places` with `include: [{place}]` and `if_subdivision_unknown`",
+                f"define a group with `include: [{place}]` and `if_subdivision_unknown`",
             )
             return None
         missing = territories_of(place)
@@ -192,15 +229,30 @@ class ModelReader:
         """Find the models of one group; all keys given must hold."""
         asked = shape.model_fields_set - {"controlled"}
         if not asked - {"exclude"}:
-            self.problems.error(path, "a model group needs at least one of `ids`, `provider`, `provider_country`, `openness`, `family`", 'an empty group is never "any model"; `ids: "*"` is')
+            self.problems.error(
+                path,
+                "a model group selects nothing: give `ids`, `provider`, `openness` or `family`",
+                'an empty group is never "any model"; `ids: "*"` is',
+            )
             return frozenset()
-        found = self._ids(shape.ids, (*path, "ids")) if shape.ids else frozenset(self.names.catalog.models)
+        found = (
+            self._ids(shape.ids, (*path, "ids"))
+            if shape.ids
+            else frozenset(self.names.catalog.models)
+        )
         found -= self._ids(shape.exclude, (*path, "exclude")) if shape.exclude else frozenset()
         found = frozenset(one for one in found if self._has(self.names.catalog.models[one], shape))
         self._attributes_exist(shape, path)
         if not found:
-            self.problems.warn(path, "this matches no model of the catalogue", "see `bailiwick catalog list`", code="models.none")
-        target = self.names.uncontrolled if shape.controlled is False else self.names.kept_controlled
+            self.problems.warn(
+                path,
+                "this matches no model of the catalogue",
+                "see `bailiwick catalog list`",
+                code="models.none",
+            )
+        target = (
+            self.names.uncontrolled if shape.controlled is False else self.names.kept_controlled
+        )
         target.update(found)
         return found
 
@@ -209,7 +261,10 @@ class ModelReader:
             (not shape.provider or model.provider in shape.provider)
             and (not shape.openness or model.openness in shape.openness)
             and (not shape.family or model.family in shape.family)
-            and (not shape.provider_country or self._from(model.provider_country, shape.provider_country))
+            and (
+                not shape.provider_country
+                or self._from(model.provider_country, shape.provider_country)
+            )
         )
 
     def _from(self, country: str | None, wanted: Iterable[str]) -> bool:
@@ -231,7 +286,11 @@ class ModelReader:
             known |= set(Openness) if key == "openness" else set()
             for text in getattr(shape, key) or ():
                 if text not in known:
-                    self.problems.error((*path, key), f"no model of the catalogue has {key} `{text}`", did_you_mean(text, known))
+                    self.problems.error(
+                        (*path, key),
+                        f"no model of the catalogue has {key} `{text}`",
+                        did_you_mean(text, known),
+                    )
         for text in shape.provider_country or ():
             if text not in self.names.places and not group(text) and not canonical(text):
                 self.places.unknown_place(text, (*path, "provider_country"))
@@ -247,21 +306,38 @@ class ModelReader:
             elif "/" in text:
                 found.update(self._ids([text], path))
             else:
-                self.problems.error(path, f"unknown model group `{text}`", did_you_mean(text, self.names.models) or "ids are written `provider/model`; groups are defined under `models`")
+                self.problems.error(
+                    path,
+                    f"unknown model group `{text}`",
+                    did_you_mean(text, self.names.models)
+                    or "ids are written `provider/model`; groups are defined under `models`",
+                )
         return frozenset(found)
 
     def _ids(self, texts: Iterable[str], path: Path) -> frozenset[str]:
         found: set[str] = set()
         for text in texts:
             if "*" in text or "?" in text:
-                matched = [one for one in self.names.catalog.models if _pattern(text).fullmatch(one)]
+                matched = [
+                    one for one in self.names.catalog.models if _pattern(text).fullmatch(one)
+                ]
                 found.update(matched)
                 if not matched:
-                    self.problems.warn(path, f"pattern `{text}` matches no model of the catalogue", "it will not match models added later either, until the policy is read again", code="models.none")
+                    self.problems.warn(
+                        path,
+                        f"pattern `{text}` matches no model of the catalogue",
+                        "models that are added later match when the policy is read again",
+                        code="models.none",
+                    )
                 continue
             known = self.names.catalog.resolve(text)
             if known is None:
-                self.problems.error(path, f"unknown model `{text}`", did_you_mean(text, self.names.catalog.models) or "add it to a catalogue file and name that under `catalog`")
+                self.problems.error(
+                    path,
+                    f"unknown model `{text}`",
+                    did_you_mean(text, self.names.catalog.models)
+                    or "add it to a catalogue file and name that under `catalog`",
+                )
             else:
                 found.add(known)
         return frozenset(found)

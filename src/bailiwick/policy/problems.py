@@ -36,7 +36,9 @@ class Problems:
         """Report a key that is wrong by itself."""
         self._into.append(Problem(message, help, self.document.key_position(path)))
 
-    def shape(self, failed: ValidationError, known: dict[Path, Iterable[str]] | None = None) -> None:
+    def shape(
+        self, failed: ValidationError, known: dict[Path, Iterable[str]] | None = None
+    ) -> None:
         """Report what pydantic found about the shape."""
         del known
         for detail in failed.errors(include_url=False):
@@ -50,14 +52,20 @@ class Problems:
             self.key(path, f"unknown key `{last}`", did_you_mean(last, keys))
         elif kind == "missing":
             self.error(path, f"missing key `{last}`")
-        elif kind in {"too_short"}:
-            self.error(path, f"`{self._name(path)}` is empty", "an empty list means nothing here; remove the key")
+        elif kind == "too_short":
+            self.error(
+                path,
+                f"`{self._name(path)}` is empty",
+                "an empty list means nothing here; remove the key",
+            )
         elif kind == "literal_error":
             expected = str(detail.get("ctx", {}).get("expected", "")).replace("'", "`")
             self.error(path, f"`{detail['input']}` is not one of {expected}")
         elif kind == "string_pattern_mismatch":
             pattern = detail.get("ctx", {}).get("pattern")
-            self.error(path, f"`{detail['input']}` is not written as expected", f"it must match {pattern}")
+            self.error(
+                path, f"`{detail['input']}` is not written as expected", f"it must match {pattern}"
+            )
         elif kind == "value_error":
             text = detail["msg"].removeprefix("Value error, ")
             message, _, hint = text.partition("; ")

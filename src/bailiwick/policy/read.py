@@ -54,7 +54,9 @@ def catalog_references(text: str, file: str) -> tuple[str, ...]:
     """List the catalogue files that a policy names, before it can be read against them."""
     value = parse_document(text, file).value
     named = value.get("catalog") if isinstance(value, dict) else None
-    return tuple(str(one) for one in (named if isinstance(named, list) else [named] if named else ()))
+    return tuple(
+        str(one) for one in (named if isinstance(named, list) else [named] if named else ())
+    )
 
 
 def extended_catalog(text: str, file: str, base: Iterable[Document], load: Loader) -> Catalog:
@@ -65,7 +67,9 @@ def extended_catalog(text: str, file: str, base: Iterable[Document], load: Loade
             name, content = load(reference, file)
         except OSError as error:
             position = parse_document(text, file).position(("catalog",))
-            raise InvalidInput.of(f"catalogue `{reference}` cannot be read: {error.strerror or error}", None, position) from None
+            raise InvalidInput.of(
+                f"catalogue `{reference}` cannot be read: {error.strerror or error}", None, position
+            ) from None
         documents.append(parse_document(content, name))
     return load_catalog(documents)
 
@@ -158,9 +162,15 @@ class _PolicyReader:
             return
         problems = Problems(document, self.problems)
         if used.authority == self.sets[0].authority:
-            problems.error(path, f"`{reference}` has the same authority as this policy, `{used.authority}`", "a rule set of the same owner is named under `include`; another owner's says `authority`")
+            problems.error(
+                path,
+                f"`{reference}` has the same authority as this policy, `{used.authority}`",
+                "files of the same owner go under `include`; another owner's says `authority`",
+            )
 
-    def _load(self, reference: str, document: Document, path: Path) -> tuple[PolicyShape, Document] | None:
+    def _load(
+        self, reference: str, document: Document, path: Path
+    ) -> tuple[PolicyShape, Document] | None:
         loaded = self._load_text(reference, document, path)
         return self._file(loaded[1], loaded[0]) if loaded else None
 
@@ -169,7 +179,9 @@ class _PolicyReader:
         try:
             file, text = self.load(reference, document.file)
         except (OSError, UnicodeDecodeError) as error:
-            problems.error(path, f"`{reference}` cannot be read: {getattr(error, 'strerror', None) or error}")
+            problems.error(
+                path, f"`{reference}` cannot be read: {getattr(error, 'strerror', None) or error}"
+            )
             return None
         if file in self.read_files:
             problems.error(path, f"`{reference}` is read twice, or includes itself")
@@ -187,14 +199,20 @@ class _PolicyReader:
         self._dimensions(required, problems, ("evidence", "required"))
         for name in shape.anonymizers or ():
             if name not in DEFAULT_ANONYMIZERS:
-                problems.key(("anonymizers", name), f"unknown network class `{name}`", did_you_mean(name, {*NETWORKS, "unknown"}))
+                problems.key(
+                    ("anonymizers", name),
+                    f"unknown network class `{name}`",
+                    did_you_mean(name, {*NETWORKS, "unknown"}),
+                )
         made.anonymizers = {**DEFAULT_ANONYMIZERS, **(shape.anonymizers or {})}
 
     def _dimensions(self, names: Iterable[str], problems: Problems, path: Path) -> None:
         known = {*DIMENSIONS, "ownership", "end_user"}
         for index, name in enumerate(names):
             if name not in known and not name.startswith("ownership."):
-                problems.error((*path, index), f"unknown dimension `{name}`", did_you_mean(name, known))
+                problems.error(
+                    (*path, index), f"unknown dimension `{name}`", did_you_mean(name, known)
+                )
 
     def _resolve(self, made: _RuleSet) -> None:
         """Names first, from all files; then the rules that use them."""
@@ -207,14 +225,22 @@ class _PolicyReader:
         for (shape, document), (_, models, conditions) in zip(made.files, readers, strict=True):
             for index, rule in enumerate(shape.rules or ()):
                 problems = Problems(document, self.problems)
-                made.rules.append(self._rule(made, rule, models, conditions, problems, ("rules", index)))
+                made.rules.append(
+                    self._rule(made, rule, models, conditions, problems, ("rules", index))
+                )
         for shape, document in made.files:
             self._lifts_exist(made, shape, Problems(document, self.problems))
 
-    def _readers(self, made: _RuleSet, document: Document) -> tuple[PlaceReader, ModelReader, ConditionReader]:
+    def _readers(
+        self, made: _RuleSet, document: Document
+    ) -> tuple[PlaceReader, ModelReader, ConditionReader]:
         problems = Problems(document, self.problems)
         places = PlaceReader(made.names, problems)
-        return places, ModelReader(made.names, places, problems), ConditionReader(places, problems, made.anonymizers)
+        return (
+            places,
+            ModelReader(made.names, places, problems),
+            ConditionReader(places, problems, made.anonymizers),
+        )
 
     def _rule(
         self,
@@ -227,7 +253,11 @@ class _PolicyReader:
     ) -> Rule:
         effect = shape.effect
         if shape.id in made.positions:
-            problems.error((*path, "id"), f"rule `{shape.id}` is defined twice", f"first at {made.positions[shape.id]}")
+            problems.error(
+                (*path, "id"),
+                f"rule `{shape.id}` is defined twice",
+                f"first at {made.positions[shape.id]}",
+            )
         made.positions[shape.id] = str(problems.document.position(path))
         where = self._where(shape, problems, path)
         self._dimensions(shape.requires or (), problems, (*path, "requires"))
@@ -238,7 +268,9 @@ class _PolicyReader:
             models=self._models(selector, models, (*path, effect.value)),
             authority=shape.authority or made.authority,
             where=conditions.where(where, effect, (*path, "where")) if where else (),
-            where_any=conditions.where_any(shape.where_any, effect, (*path, "where_any")) if shape.where_any is not None else (),
+            where_any=conditions.where_any(shape.where_any, effect, (*path, "where_any"))
+            if shape.where_any is not None
+            else (),
             from_at=shape.from_,
             until_at=shape.until,
             absolute=bool(shape.absolute),
@@ -257,10 +289,16 @@ class _PolicyReader:
         if shape.labels is None:
             return shape.where
         if "labels" in (shape.where or {}):
-            problems.error((*path, "labels"), f"rule `{shape.id}` has two conditions on labels", "keep the one in `where`")
+            problems.error(
+                (*path, "labels"),
+                f"rule `{shape.id}` has two conditions on labels",
+                "keep the one in `where`",
+            )
         return {**(shape.where or {}), "labels": shape.labels}
 
-    def _models(self, selector: list[str] | ModelGroupShape, models: ModelReader, path: Path) -> frozenset[str]:
+    def _models(
+        self, selector: list[str] | ModelGroupShape, models: ModelReader, path: Path
+    ) -> frozenset[str]:
         if isinstance(selector, list):
             return models.select(selector, path)
         return models.group(selector, path)
@@ -268,17 +306,29 @@ class _PolicyReader:
     def _exempt(self, shape: RuleShape, rule: Rule, problems: Problems, path: Path) -> None:
         named = {one.dimension for one in rule.where if one.any_of or one.all_of}
         if not named & {"labels", "principal"}:
-            problems.error(path, f"exemption `{shape.id}` names nobody", "give `labels` or `where: {principal: ...}`")
+            problems.error(
+                path,
+                f"exemption `{shape.id}` names nobody",
+                "give `labels` or `where: {principal: ...}`",
+            )
         if rule.until_at is None:
-            problems.error(path, f"exemption `{shape.id}` has no end", "give `until`; exemptions are dated")
+            problems.error(
+                path, f"exemption `{shape.id}` has no end", "give `until`; exemptions are dated"
+            )
         if "*" in rule.selector:
-            problems.error((*path, "exempt"), f"exemption `{shape.id}` is for every model", "name the models")
+            problems.error(
+                (*path, "exempt"), f"exemption `{shape.id}` is for every model", "name the models"
+            )
 
     def _features(self, shape: RuleShape, problems: Problems, path: Path) -> None:
         features = shape.to.features.deny if shape.to and shape.to.features else ()
         for name in features:
             if name not in DIMENSIONS["features"].values:
-                problems.error((*path, "to", "features", "deny"), f"unknown feature `{name}`", did_you_mean(name, DIMENSIONS["features"].values))
+                problems.error(
+                    (*path, "to", "features", "deny"),
+                    f"unknown feature `{name}`",
+                    did_you_mean(name, DIMENSIONS["features"].values),
+                )
 
     def _lifts_exist(self, made: _RuleSet, shape: PolicyShape, problems: Problems) -> None:
         known = {rule.id.removeprefix(made.prefix): rule for rule in made.rules}
@@ -287,11 +337,18 @@ class _PolicyReader:
                 path = ("rules", index, "lifts")
                 target = known.get(lifted)
                 if target is None:
-                    problems.error(path, f"exemption `{one.id}` lifts an unknown rule `{lifted}`", did_you_mean(lifted, known))
+                    problems.error(
+                        path,
+                        f"exemption `{one.id}` lifts an unknown rule `{lifted}`",
+                        did_you_mean(lifted, known),
+                    )
                 elif target.absolute:
                     problems.error(path, f"rule `{lifted}` is absolute; no exemption lifts it")
                 elif not target.effect.is_strict:
-                    problems.error(path, f"rule `{lifted}` is a {target.effect.value}; only denies and restricts are lifted")
+                    problems.error(
+                        path,
+                        f"rule `{lifted}` is a {target.effect.value}, which is not lifted",
+                    )
 
     # -- the whole -----------------------------------------------------------------------------
 
@@ -303,7 +360,11 @@ class _PolicyReader:
         controlled = models - uncontrolled
         rules = [rule for one in self.sets for rule in one.rules]
         if not any(rule.effect is RuleEffect.PERMIT for rule in rules):
-            problems.warn((), "no rule permits anything, so every request is denied", "add a rule with `permit`")
+            problems.warn(
+                (),
+                "no rule permits anything, so every request is denied",
+                "add a rule with `permit`",
+            )
         shapes = [part for part, _ in main.files]
         return Policy(
             name=shape.name,
@@ -337,7 +398,9 @@ class _PolicyReader:
         for key in ("blocked_by", "appeal"):
             text = getattr(given, key)
             if text is not None and not re.fullmatch(r"https?://[!#-;=?-~]+", text):
-                problems.error(("refusal", key), f"`{text}` is not a URL", "it begins with https://")
+                problems.error(
+                    ("refusal", key), f"`{text}` is not a URL", "it begins with https://"
+                )
         return Refusal(int(given.status), given.message, given.blocked_by, given.appeal)
 
     def _findings(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Finding]:
@@ -346,9 +409,16 @@ class _PolicyReader:
             problems = Problems(document, self.problems)
             for name, one in (shape.accounts or {}).items():
                 if one.of not in permits:
-                    problems.error(("accounts", name, "of"), f"finding `{name}` is about an unknown permit `{one.of}`", did_you_mean(one.of, permits))
+                    problems.error(
+                        ("accounts", name, "of"),
+                        f"finding `{name}` is about an unknown permit `{one.of}`",
+                        did_you_mean(one.of, permits),
+                    )
                 if (one.cure is None) != (one.next is None):
-                    problems.error(("accounts", name), f"finding `{name}` needs both `cure` and `next`, or neither")
+                    problems.error(
+                        ("accounts", name),
+                        f"finding `{name}` needs both `cure` and `next`, or neither",
+                    )
                 yield Finding(name, one.of, one.then, one.cure, one.next)
 
     def _examples(self, main: _RuleSet) -> Iterator[Example]:
@@ -363,8 +433,16 @@ class _PolicyReader:
                     for problem in error.problems:
                         problems.error((*path, "facts"), problem.message, problem.help)
                 for key in one.want.keys() - WANTED:
-                    problems.key((*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED))
-                yield Example(one.note, one.facts, one.want, frozenset(one.approved or ()), document.position(path))
+                    problems.key(
+                        (*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED)
+                    )
+                yield Example(
+                    one.note,
+                    one.facts,
+                    one.want,
+                    frozenset(one.approved or ()),
+                    document.position(path),
+                )
 
 
 WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "quotas"}
@@ -377,7 +455,11 @@ def _derived(rules: Iterable[Rule]) -> Iterator[Rule]:
 
 
 def _set_name(reference: str) -> str:
-    return reference.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml") if reference.endswith((".yaml", ".yml")) else reference
+    return (
+        reference.rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
+        if reference.endswith((".yaml", ".yml"))
+        else reference
+    )
 
 
 def _with_required(rule: Rule, required: frozenset[str]) -> Rule:

@@ -24,7 +24,7 @@ class RuleEffect(StrEnum):
 
     @property
     def is_strict(self) -> bool:
-        """Deny and restrict: unknown evidence may make them match, and one place inside is enough."""
+        """Deny and restrict: required evidence that is unknown matches, and one place is enough."""
         return self in {RuleEffect.DENY, RuleEffect.RESTRICT}
 
 
@@ -77,7 +77,7 @@ class Quota:
     per: str
     """``second``, ``minute``, ``hour`` or ``day``: a fixed window of that length."""
     by: str
-    """Whose use is added up: ``account``, ``key``, ``address``, ``place``, ``model``, ``everybody``."""
+    """Whose use adds up: account, key, address, place, model or everybody."""
     requests: int | None = None
     tokens: int | None = None
 

@@ -32,7 +32,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def _reading(read: Callable[[str], Any], schema: dict[str, Any]) -> Any:
     def validate(value: Any) -> Any:
         if not isinstance(value, str):
-            raise ValueError("needs one plain value here, not a list or mapping")  # noqa: TRY004
+            raise ValueError("needs one plain value here, not a list or mapping")
         try:
             return read(value)
         except InvalidInput as error:
@@ -91,7 +91,9 @@ Flag = Annotated[bool, *_reading(_flag, {"type": "boolean"})]
 Whole = Annotated[int, *_reading(_whole, {"type": "integer", "minimum": 1})]
 Seconds = Annotated[int, *_reading(_seconds, {"type": "string", "pattern": DURATION.pattern})]
 Day = Annotated[date, *_reading(_day, {"type": "string", "format": "date"})]
-Moment = Annotated[datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})]
+Moment = Annotated[
+    datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})
+]
 Texts = Annotated[
     list[str],
     BeforeValidator(_listed),
@@ -333,7 +335,7 @@ class PolicyShape(_Shape):
     evidence: EvidenceShape | None = None
     anonymizers: dict[str, Literal["hidden", "trust"]] | None = Field(
         None,
-        description=f"Network class to whether it hides the address: {', '.join(NETWORKS)}, unknown.",
+        description=f"Network class to `hidden` or `trust`: {', '.join(NETWORKS)}, unknown.",
     )
     places: dict[Name, PlaceGroupShape] | None = None
     models: dict[Name, ModelGroupShape] | None = None

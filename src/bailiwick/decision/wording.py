@@ -1,0 +1,81 @@
+"""Conditions, facts and rules in words, for people and reports."""
+
+from collections.abc import Iterable
+
+from bailiwick.facts import Absent, Fact
+from bailiwick.policy import HIDDEN, Condition, Obligations, Quota, Rule
+
+MOST_NAMED = 8
+
+
+def names(values: Iterable[str], most: int = MOST_NAMED) -> str:
+    """List values, the first few by name."""
+    listed = sorted(values)
+    shown = ", ".join(listed[:most])
+    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def fact_in_words(fact: Fact) -> str:
+    """Say what is known: ``US``, ``US or DE``, ``unknown``, ``none``."""
+    if isinstance(fact, Absent):
+        return fact.value
+    return " or ".join(sorted(fact)) if fact else "none"
+
+
+def condition_in_words(condition: Condition) -> str:
+    """Say what one condition asks."""
+    text = _asks(condition)
+    return f"{text}, or unknown" if condition.unknown and condition.dimension != HIDDEN else text
+
+
+def _asks(condition: Condition) -> str:
+    if condition.dimension == HIDDEN:
+        return "not hidden" if condition.negated else "hidden"
+    if condition.places:
+        included = frozenset().union(*(group.include for group in condition.places))
+        excluded = frozenset().union(*(group.exclude for group in condition.places))
+        text = f"one of {names(included)}" + (f" without {names(excluded)}" if excluded else "")
+        return f"none of {names(included)}" if condition.negated else text
+    if condition.any_of or condition.all_of or condition.none_of:
+        parts = (
+            ("any of", condition.any_of),
+            ("all of", condition.all_of),
+            ("none of", condition.none_of),
+        )
+        return " and ".join(f"{how} {names(which)}" for how, which in parts if which)
+    if not condition.choices:
+        return "known" if condition.negated else "nothing"
+    return f"{'none' if condition.negated else 'one'} of {names(condition.choices)}"
+
+
+def rule_in_words(rule: Rule) -> str:
+    """Say in one line what a rule does: effect, models, number of conditions."""
+    when = [f"{one.dimension} {condition_in_words(one)}" for one in rule.where]
+    anyone = [
+        " and ".join(f"{one.dimension} {condition_in_words(one)}" for one in group)
+        for group in rule.where_any
+    ]
+    text = f"{rule.effect.value} {names(rule.selector or rule.models)}"
+    if when:
+        text += " where " + " and ".join(when)
+    if anyone:
+        text += (" and " if when else " where ") + "one of: " + "; ".join(anyone)
+    return text
+
+
+def obligations_in_words(obligations: Obligations) -> list[str]:
+    """Say what a permit is held to, one line each."""
+    lines = [_quota_in_words(quota) for quota in obligations.quotas]
+    lines += [f"header {name}: {value}" for name, value in obligations.headers]
+    if obligations.denied_features:
+        lines.append(f"without {names(obligations.denied_features)}")
+    for key in ("max_output_tokens", "max_input_tokens", "max_body_bytes"):
+        limit = getattr(obligations, key)
+        if limit is not None:
+            lines.append(f"{key.replace('_', ' ')} {limit}")
+    return lines
+
+
+def _quota_in_words(quota: Quota) -> str:
+    counted = f"{quota.requests} requests" if quota.requests else f"{quota.tokens} tokens"
+    return f"at most {counted} per {quota.per} by {quota.by} ({quota.rule})"
