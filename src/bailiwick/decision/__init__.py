@@ -3,6 +3,14 @@
 from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
 from bailiwick.decision.diff import Difference, diff_policies
+from bailiwick.decision.document import (
+    SCHEMA,
+    decision_as_dict,
+    decision_schema,
+    explanation_as_dict,
+    facts_as_dict,
+    obligations_as_dict,
+)
 from bailiwick.decision.examples import ExampleResult, run_examples
 from bailiwick.decision.explain import Change, Explanation, RuleView, alternatives, explain
 from bailiwick.decision.leaks import Leak
@@ -20,7 +28,8 @@ from bailiwick.policy import Obligations, Quota
 __all__ = [
     "DEFAULT_REGIONS", "Access", "Cell", "Change", "Decision", "DecisionTable", "Difference",
     "Effect", "ExampleResult", "Explanation", "Leak", "Match", "Obligations", "Prepared", "Quota",
-    "Reason", "Row", "RuleView", "alternatives", "check_policy", "combine", "compile_table",
-    "condition_in_words", "diff_policies", "explain", "fact_in_words", "matrix",
+    "Reason", "Row", "RuleView", "alternatives", "check_policy", "SCHEMA", "combine", "compile_table",
+    "condition_in_words", "decision_as_dict", "decision_schema", "diff_policies", "explain",
+    "explanation_as_dict", "fact_in_words", "facts_as_dict", "matrix", "obligations_as_dict",
     "obligations_in_words", "rule_in_words", "run_examples",
 ]  # fmt: skip

@@ -151,8 +151,8 @@ class _Checker:
         }
         if named:
             yield Problem(
-                f"the policy names subdivisions ({', '.join(sorted(named))}); without a city database "
-                "an address shows its country only, and `if_subdivision_unknown` decides",
+                f"the policy names subdivisions ({', '.join(sorted(named))}); without a city "
+                "database an address shows its country only, and `if_subdivision_unknown` decides",
                 severity=Severity.NOTE,
                 code="subdivisions.needed",
             )

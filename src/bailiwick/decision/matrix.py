@@ -66,6 +66,8 @@ class Row:
     cells: Mapping[str, Cell]
     blocked: tuple[str, ...]
     """Every country of the world that is blocked."""
+    served: tuple[str, ...]
+    """Every other country."""
 
 
 def matrix(
@@ -73,13 +75,19 @@ def matrix(
     at: datetime,
     regions: Mapping[str, frozenset[str]] = DEFAULT_REGIONS,
     models: Iterable[str] | None = None,
+    *,
+    apart: bool = False,
 ) -> list[Row]:
-    """Give a row for each model that some rule permits, models that are alike together."""
+    """Give a row for each model that some rule permits.
+
+    Models of one provider that the policy treats alike share a row, unless they are wanted
+    ``apart``.
+    """
     wanted = sorted(models) if models is not None else sorted(table.policy.models)
     alike: dict[tuple[object, ...], list[str]] = {}
     for model in wanted:
         if models is not None or table.governing(model):
-            key = (model.split("/")[0], table.row(model, at), table.governing(model))
+            key = (model,) if apart else (model.split("/")[0], table.row(model, at))
             alike.setdefault(key, []).append(model)
     return [_row(table, at, tuple(group), regions) for group in alike.values()]
 
@@ -94,7 +102,7 @@ def _row(
     levels = {place: judge.level(place) for place in countries()}
     cells = {name: _cell(levels, judge, members) for name, members in regions.items()}
     blocked = tuple(place for place, level in levels.items() if level is Access.BLOCKED)
-    return Row(models, cells, blocked)
+    return Row(models, cells, blocked, tuple(place for place in levels if place not in blocked))
 
 
 def _cell(levels: Mapping[str, Access], judge: "_Judge", members: frozenset[str]) -> Cell:

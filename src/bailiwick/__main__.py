@@ -1,0 +1,5 @@
+"""``python -m bailiwick`` is the command line."""
+
+from bailiwick.cli import main
+
+main()

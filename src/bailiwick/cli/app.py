@@ -1,0 +1,21 @@
+"""All commands in one place."""
+
+import typer
+
+from bailiwick.cli import decide, locate, places, policy
+
+app = typer.Typer(
+    name="bailiwick",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Who may use which AI model from where: one policy file, one decision.",
+)
+app.command(name="decide")(decide.decide)
+app.command(name="explain")(decide.explain_command)
+app.add_typer(policy.app, name="policy")
+app.command(name="locate")(locate.locate)
+app.add_typer(locate.data_app, name="data")
+app.command(name="places")(places.places)
+app.add_typer(places.catalog_app, name="catalog")
