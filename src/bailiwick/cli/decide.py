@@ -29,7 +29,7 @@ from bailiwick.decision import (
 )
 from bailiwick.documents import Value
 from bailiwick.errors import InvalidInput
-from bailiwick.facts import Facts, read_facts
+from bailiwick.facts import Fact, Facts, read_facts
 from bailiwick.location import Located, pack
 from bailiwick.pipeline import location_facts
 
@@ -63,9 +63,13 @@ def ask(
     endpoint: Place = None,
     egress: Place = None,
     label: Annotated[list[str] | None, typer.Option(help="A label of the account.")] = None,
-    no_labels: Annotated[bool, typer.Option("--no-labels", help="It is known to have none.")] = False,
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="It is known to have none.")
+    ] = False,
     feature: Annotated[list[str] | None, typer.Option(help="A feature in use.")] = None,
-    principal: Annotated[list[str] | None, typer.Option(help="Account, organisation or key.")] = None,
+    principal: Annotated[
+        list[str] | None, typer.Option(help="Account, organisation or key.")
+    ] = None,
     ownership: Annotated[list[str] | None, typer.Option(help="RULE=yes|no|unknown_share.")] = None,
     status: Annotated[str | None, typer.Option(help="Account status; default active.")] = None,
     action: Annotated[str | None, typer.Option(help="What is asked; default infer.")] = None,
@@ -85,10 +89,8 @@ def ask(
             given[name] = _spelled(value)
     if no_labels:
         given["labels"] = []
-    for name, value in _pairs(ownership, "--ownership"):
-        given[f"ownership.{name}"] = value
-    for name, value in _pairs(fact, "--fact"):
-        given[name] = value
+    given |= {f"ownership.{name}": value for name, value in _pairs(ownership, "--ownership")}
+    given |= dict(_pairs(fact, "--fact"))
     is_place = address is not None and pack(address) is None
     if address is not None and is_place:
         given["address"] = address
@@ -96,12 +98,21 @@ def ask(
     if address is None or is_place:
         return Asked(table, facts, None)
     located = open_locator().locate(address, facts.at)
-    found = {**location_facts(located), **{key: facts.values[key] for key in ("network",) if network}}
+    found = {
+        **location_facts(located),
+        **{key: facts.values[key] for key in ("network",) if network},
+    }
     return Asked(table, Facts(facts.model, facts.at, {**facts.values, **found}), located)
 
 
 def _spelled(value: str | list[str]) -> Value:
-    return [*value] if isinstance(value, list) and len(value) > 1 else str(value[0]) if isinstance(value, list) else value
+    return (
+        [*value]
+        if isinstance(value, list) and len(value) > 1
+        else str(value[0])
+        if isinstance(value, list)
+        else value
+    )
 
 
 def _pairs(texts: list[str] | None, option: str) -> list[tuple[str, str]]:
@@ -128,16 +139,22 @@ def _status(decision: Decision) -> int:
 def _say_decision(asked: Asked, decision: Decision) -> None:
     colour = "green" if decision.permitted else "red"
     contested = "  (contested)" if decision.contested else ""
-    say(f"[bold {colour}]{decision.effect.value}[/]{contested}  {asked.facts.model or 'unknown model'}")
+    model = asked.facts.model or "unknown model"
+    say(f"[bold {colour}]{decision.effect.value}[/]{contested}  {model}")
     if decision.determining:
         say(f"  by: {escape(', '.join(decision.determining))}")
     for reason in decision.reasons:
-        parts = [reason.rule and f"rule {reason.rule}", reason.authority and f"of {reason.authority}"]
-        about = [reason.dimension, reason.detail]
-        say(f"  because: {reason.code} {escape(', '.join(part for part in [*parts, *about] if part))}")
+        parts = [
+            reason.rule and f"rule {reason.rule}",
+            reason.authority and f"of {reason.authority}",
+        ]
+        about = ", ".join(part for part in [*parts, reason.dimension, reason.detail] if part)
+        say(f"  because: {reason.code} {escape(about)}")
     for line in obligations_in_words(decision.obligations):
         say(f"  held to: {escape(line)}")
-    known = ", ".join(f"{name} {fact_in_words(value)}" for name, value in asked.facts.values.items())
+    known = ", ".join(
+        f"{name} {fact_in_words(value)}" for name, value in asked.facts.values.items()
+    )
     say(f"  facts: {escape(known)}")
     if asked.located:
         _say_location(asked.located)
@@ -151,7 +168,8 @@ def _say_decision(asked: Asked, decision: Decision) -> None:
 
 def _say_location(located: Located) -> None:
     sources = ", ".join(
-        f"{one.source} of {one.built_at:%Y-%m-%d}" if one.built_at else one.source for one in located.sources
+        f"{one.source} of {one.built_at:%Y-%m-%d}" if one.built_at else one.source
+        for one in located.sources
     )
     places = " or ".join(located.places) or "nowhere known"
     detail = "" if located.subdivision_known else "; subdivisions cannot be told"
@@ -187,7 +205,8 @@ def _say_rules(found: Explanation) -> None:
         say(f"[{colour}]{view.rule.effect.value} {escape(name)}: {view.state}[/]")
         for way in view.conditions:
             for one in way:
-                say(f"    {one.dimension}: wants {escape(one.wanted)}; is {escape(one.have)}: {one.holds}")
+                asked = f"wants {one.wanted}; is {one.have}: {one.holds}"
+                say(f"    {one.dimension}: {escape(asked)}")
 
 
 def _say_changes(found: Explanation) -> None:
@@ -196,11 +215,19 @@ def _say_changes(found: Explanation) -> None:
     if not found.changes:
         say("no change of up to three facts would permit this")
     for change in found.changes:
-        texts = [
-            f"{name} were {value}" + (f" (or {len(values) - 1} others)" if len(values) > 1 else "")
-            for name, value, values in change.facts
-        ]
+        texts = [f"{name} were {_one_of(fact, values)}" for name, fact, values in change.facts]
         say(f"would be permitted if {escape(' and '.join(texts))}")
+
+
+def _one_of(fact: Fact, values: tuple[str, ...]) -> str:
+    if len(values) < 2 or fact != frozenset(values[:1]):
+        return fact_in_words(fact)
+    more = len(values) - MOST_ALTERNATIVES
+    return (
+        "one of "
+        + ", ".join(values[:MOST_ALTERNATIVES])
+        + (f" and {more} more" if more > 0 else "")
+    )
 
 
 def command(say_it: Callable[[Asked, bool], None], help_text: str) -> Callable[..., None]:
@@ -218,4 +245,6 @@ def command(say_it: Callable[[Asked, bool], None], help_text: str) -> Callable[.
 
 
 decide = command(say_decision, "Decide one request. Exit status: 0 permit, 3 deny, 2 bad input.")
-explain_command = command(say_explanation, "Explain one decision: evidence by rule, and what would change it.")
+explain_command = command(
+    say_explanation, "Explain one decision: evidence by rule, and what would change it."
+)

@@ -11,8 +11,8 @@ from bailiwick.cli.output import FAILED, OK, say, say_json, say_table
 from bailiwick.location import (
     IMPORT_KINDS,
     Located,
-    Locator,
     LocationSettings,
+    Locator,
     build_embedded,
     data_status,
     import_source,
@@ -47,7 +47,17 @@ def locate(
         return
     say_table(
         ["address", "place", "confidence", "network", "holder", "sources"],
-        ((one.address, _place(one), one.confidence, one.network or "unknown", one.holder or "", _sources(one)) for one in found),
+        (
+            (
+                one.address,
+                _place(one),
+                one.confidence,
+                one.network or "unknown",
+                one.holder or "",
+                _sources(one),
+            )
+            for one in found
+        ),
     )
 
 
@@ -59,7 +69,8 @@ def _place(located: Located) -> str:
 
 def _sources(located: Located) -> str:
     return ", ".join(
-        f"{one.source} {one.built_at:%Y-%m-%d}" if one.built_at else one.source for one in located.sources
+        f"{one.source} {one.built_at:%Y-%m-%d}" if one.built_at else one.source
+        for one in located.sources
     )
 
 
@@ -72,7 +83,17 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     else:
         say_table(
             ["source", "kind", "role", "built at", "state", "detail"],
-            ((one.name, one.kind, one.role, _date(one.built_at), one.freshness.value, one.problem or "") for one in rows),
+            (
+                (
+                    one.name,
+                    one.kind,
+                    one.role,
+                    _date(one.built_at),
+                    one.freshness.value,
+                    one.problem or "",
+                )
+                for one in rows
+            ),
         )
     bad = [row for row in rows if row.freshness.value != "fresh" or row.problem]
     raise typer.Exit(FAILED if bad else OK)
@@ -86,7 +107,9 @@ def _date(at: datetime | None) -> str:
 def import_command(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(IMPORT_KINDS)}.")],
     path: Annotated[Path, typer.Argument(help="The file to import.")],
-    into: Annotated[Path, typer.Option("--into", help="Folder for the imported file.")] = Path("data"),
+    into: Annotated[Path, typer.Option("--into", help="Folder for the imported file.")] = Path(
+        "data"
+    ),
     name: Annotated[str | None, typer.Option(help="What records call it.")] = None,
     network: Annotated[str | None, typer.Option(help="Class of everything on a list.")] = None,
     as_json: AsJson = False,
@@ -96,14 +119,19 @@ def import_command(
     if as_json:
         say_json(found.as_dict())
     else:
-        say(f"imported to {found.path}; name it under `location.{found.settings_group}` as kind `imported`")
+        group = f"location.{found.settings_group}"
+        say(f"imported to {found.path}; name it under `{group}` as kind `imported`")
 
 
 @data_app.command()
 def build(
-    source: Annotated[Path, typer.Argument(help="Folder with `geoip` and `geoip6`.")] = Path("/usr/share/tor"),
+    source: Annotated[Path, typer.Argument(help="Folder with `geoip` and `geoip6`.")] = Path(
+        "/usr/share/tor"
+    ),
     out: Annotated[Path, typer.Option("--out", help="Folder for the table.")] = Path("data/ipfire"),
-    package_version: Annotated[str, typer.Option(help="Version of the Debian package.")] = "unknown",
+    package_version: Annotated[
+        str, typer.Option(help="Version of the Debian package.")
+    ] = "unknown",
 ) -> None:
     """Compile the embedded table anew from the files of Debian's `tor-geoipdb`."""
     built = build_embedded(source, out, package_version)

@@ -10,7 +10,9 @@ from bailiwick.facts import read_time
 
 PolicyFile = Annotated[Path, typer.Argument(help="A policy file.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-At = Annotated[str | None, typer.Option("--at", help="Judge as of this time (ISO 8601); default now.")]
+At = Annotated[
+    str | None, typer.Option("--at", help="Judge as of this time (ISO 8601); default now.")
+]
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The gateway's settings file.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only these models.")]
 

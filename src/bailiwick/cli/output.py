@@ -38,7 +38,9 @@ def say_problems(problems: Iterable[Problem]) -> None:
             err.print(f"[dim]{escape(line)}[/]")
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None
+) -> None:
     """Print a table; cells are plain text."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:

@@ -38,7 +38,14 @@ def places(
     elif (found := group(code)) is not None:
         members = sorted(found.members)
         if as_json:
-            say_json({"group": found.name, "members": members, "source": found.source, "as_of": found.as_of})
+            say_json(
+                {
+                    "group": found.name,
+                    "members": members,
+                    "source": found.source,
+                    "as_of": found.as_of,
+                }
+            )
         else:
             say(f"{found.name}: {found.title}, as of {found.as_of} ({found.source})")
             say_table(["code", "name"], ((place, name_of(place)) for place in members))
@@ -50,7 +57,9 @@ def _all(as_json: bool) -> None:
     if as_json:
         say_json({"countries": list(countries()), "groups": sorted(groups())})
         return
-    say_table(["code", "name", "of"], ((one, name_of(one), parent_of(one) or "") for one in countries()))
+    say_table(
+        ["code", "name", "of"], ((one, name_of(one), parent_of(one) or "") for one in countries())
+    )
     say_table(
         ["group", "title", "members", "as of"],
         ((one.name, one.title, str(len(one.members)), str(one.as_of)) for one in groups().values()),
@@ -132,7 +141,9 @@ def _plain(value: Any) -> Any:
 
     if is_dataclass(value):
         pairs = ((one.name, getattr(value, one.name)) for one in fields(value))
-        return {name: _plain(inner) for name, inner in pairs if name != "position" and inner is not None}
+        return {
+            name: _plain(inner) for name, inner in pairs if name != "position" and inner is not None
+        }
     if isinstance(value, dict) or hasattr(value, "items"):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list | frozenset | set):

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from bailiwick.bootstrap import LoadedPolicy, load_policy
-from bailiwick.cli.options import At, AsJson, Models, PolicyFile, moment
+from bailiwick.cli.options import AsJson, At, Models, PolicyFile, moment
 from bailiwick.cli.output import (
     FAILED,
     OK,
@@ -20,8 +20,8 @@ from bailiwick.cli.output import (
 )
 from bailiwick.decision import (
     DEFAULT_REGIONS,
-    Difference,
     DecisionTable,
+    Difference,
     Row,
     check_policy,
     compile_table,
@@ -57,7 +57,9 @@ def check(
     problems = [*loaded.policy.warnings, *check_policy(table, datetime.now(UTC))]
     warnings = [one for one in problems if one.severity is Severity.WARNING]
     if as_json:
-        say_json({"revision": table.revision, "problems": [problem_as_dict(one) for one in problems]})
+        say_json(
+            {"revision": table.revision, "problems": [problem_as_dict(one) for one in problems]}
+        )
     else:
         say_problems(problems)
         rules = len({rule.id for rule in loaded.policy.rules if rule.authority != "builtin"})
@@ -75,7 +77,12 @@ def test(file: PolicyFile, as_json: AsJson = False) -> None:
     results = run_examples(loaded.policy, loaded.catalog, datetime.now(UTC))
     failed = [one for one in results if not one.passed]
     if as_json:
-        say_json([{"note": one.example.note, "passed": one.passed, "wrong": list(one.wrong)} for one in results])
+        say_json(
+            [
+                {"note": one.example.note, "passed": one.passed, "wrong": list(one.wrong)}
+                for one in results
+            ]
+        )
     else:
         for one in failed:
             say(f"[red]failed[/] {one.example.position}: {escape(one.example.note)}")
@@ -136,7 +143,9 @@ def diff(
     model: Models = None,
     at: At = None,
     as_json: AsJson = False,
-    fail: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")] = False,
+    fail: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
+    ] = False,
 ) -> None:
     """Show which requests are answered otherwise: exhaustive, by meaning and not by text."""
     (_, before), (_, after) = compiled(old), compiled(new)
@@ -153,12 +162,16 @@ def diff(
 def _say_differences(found: list[Difference]) -> None:
     for one in found:
         colour = "green" if one.grants else "red" if one.old.permitted else "yellow"
-        say(f"[bold {colour}]{_outcome(one.old)} -> {_outcome(one.new)}[/]  {_short(one.models, 6)}")
+        say(
+            f"[bold {colour}]{_outcome(one.old)} -> {_outcome(one.new)}[/]  {_short(one.models, 6)}"
+        )
         say(f"  old: {escape(_why(one.old))}")
         say(f"  new: {escape(_why(one.new))}")
         for name in sorted(one.values):
             say(f"  {name}: {escape(_short(sorted(one.values[name]), 12))}")
-        example = ", ".join(f"{name} {fact_in_words(fact)}" for name, fact in one.witness.values.items())
+        example = ", ".join(
+            f"{name} {fact_in_words(fact)}" for name, fact in one.witness.values.items()
+        )
         say(f"  for example: {escape(example or 'any request')}  ({one.classes} classes)")
 
 
@@ -213,10 +226,18 @@ def matrix_command(
         return
     about = loaded.policy
     if about.source or about.as_of:
-        say(f"[yellow]source: {escape(about.source or 'not given')}, as of {about.as_of or 'unknown'}[/]")
+        source = escape(about.source or "not given")
+        say(f"[yellow]source: {source}, as of {about.as_of or 'unknown'}[/]")
     say_table(
         ["models", *regions, "blocked places"],
-        ([_short(list(row.models), 3), *(cell.words for cell in row.cells.values()), _blocked(row)] for row in rows),
+        (
+            [
+                _short(list(row.models), 3),
+                *(cell.words for cell in row.cells.values()),
+                _blocked(row),
+            ]
+            for row in rows
+        ),
     )
 
 
@@ -256,5 +277,3 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
         },
         "blocked": list(row.blocked),
     }
-
-

@@ -28,7 +28,8 @@ from bailiwick.policy import Obligations, Quota
 __all__ = [
     "DEFAULT_REGIONS", "Access", "Cell", "Change", "Decision", "DecisionTable", "Difference",
     "Effect", "ExampleResult", "Explanation", "Leak", "Match", "Obligations", "Prepared", "Quota",
-    "Reason", "Row", "RuleView", "alternatives", "check_policy", "SCHEMA", "combine", "compile_table",
+    "Reason", "Row", "RuleView", "SCHEMA",
+    "alternatives", "check_policy", "combine", "compile_table",
     "condition_in_words", "decision_as_dict", "decision_schema", "diff_policies", "explain",
     "explanation_as_dict", "fact_in_words", "facts_as_dict", "matrix", "obligations_as_dict",
     "obligations_in_words", "rule_in_words", "run_examples",

@@ -73,7 +73,9 @@ def explanation_as_dict(explanation: Explanation) -> dict[str, Any]:
         "rules": [
             {
                 "id": view.rule.id,
-                "effect": view.rule.effect.value if view.rule.detail is None else RuleEffect.DENY.value,
+                "effect": view.rule.effect.value
+                if view.rule.detail is None
+                else RuleEffect.DENY.value,
                 "authority": view.rule.authority,
                 "state": view.state,
                 "ways": [
@@ -93,8 +95,8 @@ def explanation_as_dict(explanation: Explanation) -> dict[str, Any]:
         ],
         "changes": [
             [
-                {"dimension": name, "value": value, "values": list(values)}
-                for name, value, values in change.facts
+                {"dimension": name, "value": _fact(fact), "values": list(values)}
+                for name, fact, values in change.facts
             ]
             for change in explanation.changes
         ],

@@ -44,8 +44,8 @@ class RuleView:
 class Change:
     """Evidence that, were it otherwise, would make the answer a permit."""
 
-    facts: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """``(dimension, one value, all values that would do)`` for each fact to change."""
+    facts: tuple[tuple[str, Fact, tuple[str, ...]], ...]
+    """``(dimension, one fact, all values that would do)`` for each fact to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _try(
         if table.decide(changed).effect is Effect.PERMIT:
             yield Change(
                 tuple(
-                    (name, fact_in_words(value), tuple(options[name][value]))
+                    (name, value, tuple(options[name][value]))
                     for name, value in zip(names, values, strict=True)
                 )
             )

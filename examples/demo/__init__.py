@@ -1,0 +1,1 @@
+"""The demo: a real gateway judges real requests from many places."""
