@@ -1,0 +1,79 @@
+"""Run the demo: a stand-in model server, a gateway, a few accounts, and requests from everywhere.
+
+    python -m examples.demo [--once]
+
+Everything runs on loopback in a temporary folder. The requests are real: the official clients send
+them over HTTP, and say through ``x-forwarded-for`` where they come from, as a proxy of yours would
+(the gateway trusts loopback as that proxy). The geography is real as well: it comes from the
+embedded data. Only the Tor exit is made up, since no list of exits comes with the package.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from examples.demo.gateway import Gateway
+from examples.demo.scenes import SCENES, Answer, Scene, play
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console()
+COLOURS = {"permit": "green", "deny": "red", "refused": "yellow"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the demo and, unless ``--once`` is given, leave the gateway running until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("--once", action="store_true", help="stop after the requests")
+    options = parser.parse_args(words)
+    with (
+        tempfile.TemporaryDirectory(prefix="bailiwick-demo-") as folder,
+        Gateway(Path(folder)) as gateway,
+    ):
+        console.print(
+            f"A gateway listens on {gateway.url}, policy [bold]{gateway.policy.name}[/] "
+            "(as reported in June 2026, unverified)."
+        )
+        answers = [play(scene, gateway) for scene in SCENES]
+        console.print(table(SCENES, answers))
+        unexpected = [
+            scene
+            for scene, answer in zip(SCENES, answers, strict=True)
+            if answer.effect != scene.want
+        ]
+        for scene in unexpected:
+            console.print(f"[red]not as expected: {escape(scene.who)}, {escape(scene.where)}[/]")
+        console.print(
+            f"Every decision is in the audit log: [bold]bailiwick audit show {gateway.audit}[/]"
+        )
+        console.print(f"Try it:\n{gateway.curl()}", markup=False, soft_wrap=True)
+        if not options.once:
+            console.print("Ctrl-C stops the gateway.")
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    return 1 if unexpected else 0
+
+
+def table(scenes: Sequence[Scene], answers: Sequence[Answer]) -> Table:
+    """Lay the answers out."""
+    made = Table(header_style="bold")
+    for column in ("who", "from", "model", "decision", "layer", "because", "ms"):
+        made.add_column(column, overflow="fold")
+    for scene, answer in zip(scenes, answers, strict=True):
+        made.add_row(
+            escape(scene.who),
+            escape(scene.where),
+            escape(scene.model),
+            f"[{COLOURS[answer.effect]}]{answer.effect}[/]",
+            answer.layer,
+            escape(answer.because),
+            f"{answer.ms:.0f}",
+        )
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())
