@@ -1,0 +1,330 @@
+"""Writing: every change is one transaction with its history row and its place in the sequence.
+
+What a person gives wrongly is refused before anything is written. Nothing is deleted: evidence is
+superseded by a newer statement of its own source, labels are removed, keys are revoked, and the
+history says by whom and why.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from bailiwick.accounts import schema
+from bailiwick.accounts.engine import make_engine, reading, writing
+from bailiwick.accounts.keys import SHOWN, KeySecret, NewKey, key_id, new_raw_key
+from bailiwick.accounts.opening import check_schema, prepare
+from bailiwick.accounts.values import Checks, milliseconds
+from bailiwick.errors import InvalidInput
+
+KINDS = ("account", "organisation")
+MAX_LEVELS = 8
+"""Longest chain from an account to its topmost organisation."""
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transaction under way, by one person and for one reason."""
+
+    connection: Connection
+    at: int
+    actor: str
+    reason: str
+
+    def record(self, account: str, what: str, detail: Mapping[str, object]) -> int:
+        """Take the next place in the sequence and write the history row."""
+        seq = self.connection.execute(
+            update(schema.counter)
+            .values(sequence=schema.counter.c.sequence + 1)
+            .returning(schema.counter.c.sequence)
+        ).scalar_one()
+        self.connection.execute(
+            insert(schema.history).values(
+                seq=seq,
+                at=self.at,
+                account_id=account,
+                what=what,
+                actor=self.actor,
+                reason=self.reason,
+                detail=json.dumps(detail, sort_keys=True),
+            )
+        )
+        return int(seq)
+
+
+class AccountDatabase:
+    """The accounts, for those who administer them."""
+
+    def __init__(
+        self, engine: Engine, secret: KeySecret, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._engine = engine
+        self._secret = secret
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        secret_file: Path,
+        *,
+        create: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> "AccountDatabase":
+        """Connect; with ``create`` make the file, the tables and the secret where they are missing.
+
+        Raises ``AccountsUnavailable`` for a database that is missing, of another version or made
+        with another secret.
+        """
+        if create:
+            prepare(url, secret_file)
+        engine = make_engine(url)
+        secret = KeySecret.load(secret_file)
+        with reading(engine) as connection:
+            check_schema(connection, engine, secret)
+        return cls(engine, secret, clock)
+
+    @property
+    def engine(self) -> Engine:
+        """The connections, for reading."""
+        return self._engine
+
+    def now(self) -> datetime:
+        """Ask this database's clock."""
+        return self._clock()
+
+    def add_account(
+        self,
+        name: str,
+        *,
+        actor: str,
+        reason: str,
+        id: str | None = None,  # noqa: A002 - the column's name
+        kind: str = "account",
+        parent: str | None = None,
+        status: str = "active",
+    ) -> str:
+        """Add an account or an organisation; returns its id."""
+        identity = f"acct_{secrets.token_hex(8)}" if id is None else id
+        checks = Checks()
+        name = checks.words("the name", name, 200)
+        checks.name("the id", identity)
+        checks.status(status)
+        if kind not in KINDS:
+            checks.report(f"unknown kind of account `{kind}`", f"kinds: {', '.join(KINDS)}")
+        row = {"id": identity, "kind": kind, "name": name, "parent_id": parent, "status": status}
+        with self._changing(actor, reason, checks) as change:
+            self._refuse_taken(change.connection, identity)
+            if parent is not None:
+                _check_parent(change.connection, parent)
+            change.connection.execute(insert(schema.accounts).values(**row, created_at=change.at))
+            change.record(identity, "account.added", row)
+        return identity
+
+    def add_key(
+        self, account: str, *, actor: str, reason: str, expires_at: datetime | None = None
+    ) -> NewKey:
+        """Make a key for an account. This is the only time that anybody sees it."""
+        checks = Checks()
+        expires = checks.expiry(expires_at, self._clock())
+        raw = new_raw_key()
+        digest = self._secret.digest(raw)
+        row = {"id": key_id(digest), "shown": raw[:SHOWN], "expires_at": expires}
+        with self._changing(actor, reason, checks) as change:
+            owner = _account(change.connection, account)
+            if owner.kind != "account":
+                raise InvalidInput.of(
+                    f"`{account}` is an organisation, and only an account has keys",
+                    f"add one under it: bailiwick accounts add NAME --parent {account}",
+                )
+            change.connection.execute(
+                insert(schema.keys).values(
+                    **row, account_id=account, digest=digest, created_at=change.at
+                )
+            )
+            change.record(account, "key.added", row)
+        return NewKey(row["id"], account, raw)  # type: ignore[arg-type]  # the row mixes types
+
+    def revoke_key(self, key: str, *, actor: str, reason: str) -> None:
+        """Make a key worthless, for good."""
+        table = schema.keys
+        with self._changing(actor, reason) as change:
+            row = change.connection.execute(select(table).where(table.c.id == key)).one_or_none()
+            if row is None:
+                raise InvalidInput.of(
+                    f"no key has the id `{key}`",
+                    "give its id (key_...), which `bailiwick accounts show ACCOUNT` lists",
+                )
+            if row.revoked_at is not None:
+                raise InvalidInput.of(f"the key `{key}` is revoked already")
+            change.connection.execute(
+                update(table).where(table.c.id == key).values(revoked_at=change.at)
+            )
+            change.record(row.account_id, "key.revoked", {"id": key})
+
+    def set_evidence(
+        self,
+        account: str,
+        kind: str,
+        values: Sequence[str],
+        *,
+        actor: str,
+        reason: str,
+        source: str = "operator",
+        tier: str = "T3",
+        observed_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        against_interest: bool = False,
+        commitment: str | None = None,
+    ) -> None:
+        """Write down what a source says of one kind; several values are several candidates.
+
+        It supersedes what the same source said before, unless that was observed later. No values
+        at all: the source no longer says anything.
+        """
+        checks = Checks()
+        checks.kind(kind)
+        checks.name("the source", source)
+        observed = checks.observed(observed_at, self._clock())
+        known = sorted({checks.value(kind, value) for value in checks.few(f"`{kind}`", values)})
+        row = {
+            "kind": kind,
+            "source": source,
+            "tier": checks.tier(tier),
+            "observed_at": milliseconds(observed),
+            "expires_at": checks.expiry(expires_at, observed),
+            "against_interest": against_interest,
+            "commitment": checks.commitment(commitment),
+        }
+        with self._changing(actor, reason, checks) as change:
+            _account(change.connection, account)
+            seq = change.record(account, "evidence.set", {**row, "values": known})
+            late = _supersede(change.connection, account, row, seq)
+            row |= {"added_seq": seq, "superseded_seq": seq if late else None}
+            rows = [{**row, "account_id": account, "value": value} for value in known or (None,)]
+            change.connection.execute(insert(schema.evidence), rows)
+
+    def set_label(
+        self,
+        account: str,
+        label: str,
+        *,
+        actor: str,
+        reason: str,
+        source: str = "operator",
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Grant a label; the actor is its grantor. An earlier grant of it is replaced."""
+        checks = Checks()
+        checks.name("the label", label)
+        checks.name("the source", source)
+        expires = checks.expiry(expires_at, self._clock())
+        row = {"name": label, "source": source, "grantor": actor, "expires_at": expires}
+        with self._changing(actor, reason, checks) as change:
+            _account(change.connection, account)
+            seq = change.record(account, "label.set", row)
+            _remove_label(change.connection, account, label, seq)
+            change.connection.execute(
+                insert(schema.labels).values(**row, account_id=account, granted_at=change.at)
+            )
+
+    def remove_label(self, account: str, label: str, *, actor: str, reason: str) -> None:
+        """Take a label away."""
+        with self._changing(actor, reason) as change:
+            _account(change.connection, account)
+            seq = change.record(account, "label.removed", {"name": label})
+            if not _remove_label(change.connection, account, label, seq):
+                raise InvalidInput.of(f"the account `{account}` has no label `{label}`")
+
+    def set_status(self, account: str, status: str, *, actor: str, reason: str) -> None:
+        """Change an account's status."""
+        checks = Checks()
+        checks.status(status)
+        with self._changing(actor, reason, checks) as change:
+            before = _account(change.connection, account).status
+            if before == status:
+                raise InvalidInput.of(f"the account `{account}` is {status} already")
+            change.connection.execute(
+                update(schema.accounts).where(schema.accounts.c.id == account).values(status=status)
+            )
+            change.record(account, "status.set", {"from": before, "to": status})
+
+    @contextmanager
+    def _changing(self, actor: str, reason: str, checks: Checks | None = None) -> Iterator[Change]:
+        checks = checks or Checks()
+        checks.name("the actor", actor)
+        reason = checks.words("the reason", reason, 500)
+        checks.finish()
+        with writing(self._engine) as connection:
+            yield Change(connection, milliseconds(self._clock()), actor, reason)
+
+    def _refuse_taken(self, connection: Connection, identity: str) -> None:
+        table = schema.accounts
+        if connection.execute(select(table.c.id).where(table.c.id == identity)).first():
+            raise InvalidInput.of(f"an account with the id `{identity}` exists already")
+
+
+def _account(connection: Connection, identity: str) -> Row[Any]:
+    table = schema.accounts
+    row = connection.execute(select(table).where(table.c.id == identity)).one_or_none()
+    if row is None:
+        raise InvalidInput.of(
+            f"no account has the id `{identity[:80]}`", "`bailiwick accounts show` lists them"
+        )
+    return row
+
+
+def _check_parent(connection: Connection, parent: str) -> None:
+    """Refuse a parent that is no organisation or too deep. Parents never change: no cycles."""
+    row = _account(connection, parent)
+    if row.kind != "organisation":
+        raise InvalidInput.of(f"the parent `{parent}` is not an organisation")
+    levels = 2
+    while row.parent_id is not None:
+        row = _account(connection, row.parent_id)
+        levels += 1
+    if levels > MAX_LEVELS:
+        raise InvalidInput.of(
+            f"`{parent}` is {levels - 1} levels deep already, the most there can be"
+        )
+
+
+def _supersede(connection: Connection, account: str, row: Mapping[str, object], seq: int) -> bool:
+    """Retire what the source said before; whether something newer stands and the row is late."""
+    table = schema.evidence
+    same = (
+        (table.c.account_id == account)
+        & (table.c.kind == row["kind"])
+        & (table.c.source == row["source"])
+        & table.c.superseded_seq.is_(None)
+    )
+    newer = select(table.c.id).where(same & (table.c.observed_at > row["observed_at"]))
+    if connection.execute(newer).first():
+        return True
+    connection.execute(update(table).where(same).values(superseded_seq=seq))
+    return False
+
+
+def _remove_label(connection: Connection, account: str, label: str, seq: int) -> bool:
+    table = schema.labels
+    result = connection.execute(
+        update(table)
+        .where(
+            (table.c.account_id == account)
+            & (table.c.name == label)
+            & table.c.removed_seq.is_(None)
+        )
+        .values(removed_seq=seq)
+    )
+    return bool(result.rowcount)

@@ -1,0 +1,192 @@
+"""From what sources said to facts: for each kind of evidence its candidates, at any moment.
+
+The rules are short. Within one source only the newest statement counts (``database`` settles that
+when it writes). Of what has not expired the best tier wins, and two values of one tier are two
+candidates. Nothing left means that nothing is said of the kind, which is ``UNKNOWN``. A parent's
+evidence counts beside its children's, never under it, so a child's better tier cannot hide it.
+
+Evidence only ever expires by itself, so what an account will be known for is a short list of
+steps in time, made once when the account is loaded.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from types import MappingProxyType
+from typing import NamedTuple
+
+from bailiwick.facts import STATUSES, Fact
+
+Entry = tuple[str, int | None]
+"""``KIND VALUE SOURCE TIER`` of a current item, or ``labels NAME``; and when it expires
+(milliseconds, ``None``: never). Text, because most accounts have the same few, and equal text is
+recognised before it is taken apart."""
+
+SEPARATOR = ";"
+"""Between entries that the database has put together; no name has one."""
+
+LABELS = "labels"
+
+
+class Evidence(NamedTuple):
+    """One value that a fact rests on."""
+
+    kind: str
+    value: str
+    source: str
+    tier: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What is known of an account between two expiries. Equal ones are one object."""
+
+    values: Mapping[str, frozenset[str]]
+    """Candidates of each kind that anything is known of."""
+    labels: frozenset[str]
+    evidence: tuple[Evidence, ...]
+
+
+class Step(NamedTuple):
+    """A profile and until when it holds (milliseconds, exclusive; ``None``: for good)."""
+
+    until: int | None
+    profile: Profile
+
+
+Steps = tuple[Step, ...]
+
+
+class Deriver:
+    """Makes steps from what counts at ``now``, sharing between accounts whatever is alike.
+
+    Most accounts differ only in when things expire. So the work is done on the order of the
+    expiries, once for each shape, and the times are filled in.
+    """
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._lasting: dict[tuple[str, ...], Steps] = {}
+        self._layouts: dict[tuple[Entry, ...], Steps] = {}
+        self._profiles: dict[tuple[tuple[Evidence, ...], frozenset[str]], Profile] = {}
+
+    def steps(self, texts: tuple[str, ...]) -> Steps:
+        """Lay out what the account is known for, from ``now`` on.
+
+        Each text is entries as the database wrote them: ``SAID EXPIRY;...``, the expiry empty
+        for what does not expire.
+        """
+        found = self._lasting.get(texts)
+        if found is not None:
+            return found
+        entries = [_entry(text) for joined in texts for text in joined.split(SEPARATOR)]
+        ends = {end for _, end in entries if end is not None}
+        if not ends:
+            found = self._lasting[texts] = self._layout(entries, 0)
+            return found
+        return self._timed(entries, sorted(end for end in ends if end > self._now))
+
+    def _timed(self, entries: Sequence[Entry], moments: Sequence[int]) -> Steps:
+        layout = self._layout(_ranked(entries, moments), len(moments))
+        return tuple(
+            step if step.until is None else Step(moments[step.until], step.profile)
+            for step in layout
+        )
+
+    def _layout(self, entries: Sequence[Entry], last: int) -> Steps:
+        """Make steps that end with a rank in place of a time."""
+        shape = tuple(sorted(entries, key=itemgetter(0)))
+        found = self._layouts.get(shape)
+        if found is None:
+            found = self._layouts[shape] = self._lay_out(shape, last)
+        return found
+
+    def _lay_out(self, entries: Sequence[Entry], last: int) -> Steps:
+        steps: list[Step] = []
+        for place in range(last + 1):
+            profile = self._profile(
+                tuple(said for said, rank in entries if rank is None or place <= rank)
+            )
+            if steps and steps[-1].profile is profile:
+                steps.pop()
+            steps.append(Step(place if place < last else None, profile))
+        return tuple(steps)
+
+    def _profile(self, said: tuple[str, ...]) -> Profile:
+        made = profile(said)
+        return self._profiles.setdefault((made.evidence, made.labels), made)
+
+
+def _entry(text: str) -> Entry:
+    said, _, expires_at = text.rpartition(" ")
+    return said, int(expires_at) if expires_at else None
+
+
+def _ranked(entries: Sequence[Entry], moments: Sequence[int]) -> Sequence[Entry]:
+    """Leave out what has expired, and put ranks in place of times."""
+    rank: dict[int | None, int | None] = {end: place for place, end in enumerate(moments)}
+    rank[None] = None
+    return [(said, rank[end]) for said, end in entries if end in rank]
+
+
+def profile(said: Iterable[str]) -> Profile:
+    """Weigh what is said at one moment."""
+    items: list[Evidence] = []
+    labels: set[str] = set()
+    for text in said:
+        kind, value, *of = text.split(" ")
+        if kind == LABELS:
+            labels.add(value)
+        else:
+            items.append(Evidence(kind, value, of[0], int(of[1])))
+    evidence = best(items)
+    return Profile(candidates(evidence), frozenset(labels), evidence)
+
+
+def best(items: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Keep of each kind the items of its best tier."""
+    by_kind: dict[str, list[Evidence]] = defaultdict(list)
+    for item in items:
+        by_kind[item.kind].append(item)
+    tiers = {kind: min(item.tier for item in same) for kind, same in by_kind.items()}
+    return tuple(
+        item for same in by_kind.values() for item in same if item.tier == tiers[item.kind]
+    )
+
+
+def candidates(evidence: Iterable[Evidence]) -> Mapping[str, frozenset[str]]:
+    """Gather the values of each kind."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for entry in evidence:
+        values[entry.kind].add(entry.value)
+    return {kind: frozenset(found) for kind, found in values.items()}
+
+
+def holds(expires_at: int | None, at: int) -> bool:
+    """Whether something that expires then still counts at ``at``."""
+    return expires_at is None or at < expires_at
+
+
+def current(steps: Steps, at: int) -> Step:
+    """Find the step that holds at ``at``."""
+    for step in steps:
+        if holds(step.until, at):
+            return step
+    return steps[-1]
+
+
+def merged(profiles: Sequence[Profile], status: str) -> Mapping[str, Fact]:
+    """Put an account's profile and its parents' together into facts."""
+    values: dict[str, Fact] = {}
+    for kind in {kind for profile in profiles for kind in profile.values}:
+        found = [profile.values.get(kind, frozenset()) for profile in profiles]
+        values[kind] = frozenset[str]().union(*found)
+    values["labels"] = frozenset[str]().union(*(profile.labels for profile in profiles))
+    values["status"] = frozenset({status})
+    return MappingProxyType(values)
+
+
+def strictest(statuses: Iterable[str]) -> str:
+    """Choose the status that permits least."""
+    return max(statuses, key=STATUSES.index)

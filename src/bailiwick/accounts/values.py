@@ -1,0 +1,165 @@
+"""What may be written: every value checked here, with help, before a transaction begins."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import TypeVar
+
+from bailiwick.errors import InvalidInput, Problem
+from bailiwick.facts import OWNERSHIP_OUTCOMES, OWNERSHIP_PREFIX, STATUSES
+from bailiwick.places import canonical, suggestions
+
+PLACE_KINDS = ("billing", "card", "registered", "document", "phone")
+"""Kinds of evidence whose value is a place."""
+TIERS = ("T1", "T2", "T3", "T4")
+"""T1 document or registry, T2 attested by an issuer, T3 self-declared, T4 inferred."""
+ACCOUNT_STATUSES = tuple(status for status in STATUSES if status != "none")
+MOST_VALUES = 8
+"""Most values that one statement can have."""
+CLOCK_SKEW = timedelta(minutes=5)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(slots=True)
+class Checks:
+    """Collects what is wrong, so that a person reads all of it at once."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def report(self, message: str, help: str | None = None) -> None:  # noqa: A002 - the field's name
+        """Add one problem."""
+        self.problems.append(Problem(message, help))
+
+    def finish(self) -> None:
+        """Raise what was found."""
+        if self.problems:
+            raise InvalidInput(self.problems)
+
+    def name(self, what: str, text: str) -> str:
+        """Check an id, a label, a source: short, printable, without blanks."""
+        if not _NAME.fullmatch(text):
+            self.report(
+                f"{what} `{_printable(text)}` is not usable",
+                "use up to 64 letters, digits and . _ : @ -, beginning with a letter or digit",
+            )
+        return text
+
+    def words(self, what: str, text: str, longest: int) -> str:
+        """Check a line of prose from a person."""
+        if not text.strip():
+            self.report(f"{what} is missing", "say it in a few words; it stays in the history")
+        elif len(text) > longest or _CONTROL.search(text):
+            self.report(f"{what} is longer than {longest} characters or has control characters")
+        return text.strip()
+
+    def kind(self, kind: str) -> str:
+        """Check a kind of evidence."""
+        rule = kind.removeprefix(OWNERSHIP_PREFIX)
+        if kind not in PLACE_KINDS and (rule == kind or not _NAME.fullmatch(rule)):
+            near = get_close_matches(kind, PLACE_KINDS, 1)
+            known = ", ".join((*PLACE_KINDS, "ownership.RULE"))
+            self.report(
+                f"unknown kind of evidence `{_printable(kind)}`",
+                f"did you mean `{near[0]}`?" if near else f"kinds: {known}",
+            )
+        return kind
+
+    def value(self, kind: str, value: str) -> str:
+        """Make a place canonical; for ``ownership.RULE`` check the outcome."""
+        if kind.startswith(OWNERSHIP_PREFIX):
+            if value not in OWNERSHIP_OUTCOMES:
+                self.report(
+                    f"`{kind}` cannot be `{_printable(value)}`",
+                    f"outcomes: {', '.join(OWNERSHIP_OUTCOMES)}",
+                )
+            return value
+        place = canonical(value)
+        if place is None:
+            near = ", ".join(f"`{code}`" for code in suggestions(value))
+            self.report(
+                f"unknown place `{_printable(value)}`",
+                f"did you mean {near}?" if near else "write an ISO 3166 code such as US or UA-43",
+            )
+        return place or value
+
+    def tier(self, tier: str) -> int:
+        """Turn T1 to T4 into a number."""
+        if tier not in TIERS:
+            self.report(
+                f"unknown tier `{_printable(tier)}`",
+                "T1 document or registry, T2 attested by an issuer, T3 self-declared, T4 inferred",
+            )
+            return 0
+        return TIERS.index(tier) + 1
+
+    def status(self, status: str) -> str:
+        """Check an account's status."""
+        if status not in ACCOUNT_STATUSES:
+            near = get_close_matches(status, ACCOUNT_STATUSES, 1)
+            self.report(
+                f"unknown status `{_printable(status)}`",
+                f"did you mean `{near[0]}`?"
+                if near
+                else f"statuses: {', '.join(ACCOUNT_STATUSES)}",
+            )
+        return status
+
+    def expiry(self, at: datetime | None, after: datetime) -> int | None:
+        """Read an end that lies after ``after``; ``None`` is no end."""
+        if at is None:
+            return None
+        if at.tzinfo is None:
+            self.report(f"expiry `{at}` has no time zone", "write for example 2027-01-31T00:00Z")
+            return None
+        if at <= after:
+            self.report(f"expiry `{at.isoformat()}` is not after `{after.isoformat()}`")
+        return milliseconds(at)
+
+    def observed(self, at: datetime | None, now: datetime) -> datetime:
+        """Read when a source saw something: now if nobody says, never in the future."""
+        if at is None:
+            return now
+        if at.tzinfo is None:
+            self.report(
+                f"observation time `{at}` has no time zone", "write for example 2027-01-31T00:00Z"
+            )
+            return now
+        if at > now + CLOCK_SKEW:
+            self.report(f"observation time `{at.isoformat()}` lies in the future")
+        return at
+
+    def commitment(self, text: str | None) -> str | None:
+        """Check a hex SHA-256; ``None`` is none."""
+        if text is not None and not re.fullmatch(r"[0-9a-f]{64}", text):
+            self.report(
+                "the commitment is not 64 hexadecimal digits", "it is a SHA-256 in lower case"
+            )
+        return text
+
+    def few(self, what: str, values: Sequence[T]) -> Sequence[T]:
+        """Refuse more values than the decision can take apart."""
+        if len(values) > MOST_VALUES:
+            self.report(f"{what} has {len(values)} values", f"at most {MOST_VALUES}")
+        return values
+
+
+def milliseconds(at: datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def moment(at: int | None) -> datetime | None:
+    """Turn stored milliseconds into an aware UTC time."""
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC)
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub("?", text)[:80]

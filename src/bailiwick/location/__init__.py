@@ -1,0 +1,39 @@
+"""Where a request comes from, and whether it hides it.
+
+``client_address`` finds the address, a ``Locator`` finds the places and the network class; both are
+values with their reasons. Only ``loading`` and ``manage`` touch files; nothing reads a clock.
+"""
+
+from bailiwick.location.addresses import Nat64Prefix, pack, show
+from bailiwick.location.answers import Answer
+from bailiwick.location.client import ClientAddress, Invalid, TrustedProxies, client_address
+from bailiwick.location.embedded import Built, build_embedded, embedded_path, load_embedded
+from bailiwick.location.lists import LIST_KINDS
+from bailiwick.location.loading import load_locator
+from bailiwick.location.locator import Located, Locator, SourceAnswer
+from bailiwick.location.manage import IMPORT_KINDS, Imported, data_status, import_source
+from bailiwick.location.mmdb import Progress
+from bailiwick.location.mmdb_write import MmdbWriter, Uint16, Uint64, country_mmdb
+from bailiwick.location.proxy_protocol import (
+    Incomplete,
+    ProxyHeader,
+    peer_behind,
+    read_proxy_header,
+)
+from bailiwick.location.schemas import SCHEMAS
+from bailiwick.location.settings import AnonymizerSource, LocatedSource, LocationSettings
+from bailiwick.location.sources import Freshness, Source, SourceStatus
+from bailiwick.location.special import is_routable, purpose_of
+from bailiwick.location.storage import DamagedFile, Description
+from bailiwick.location.table import AddressTable
+
+__all__ = [
+    "ClientAddress", "Invalid", "TrustedProxies", "client_address",
+    "Incomplete", "ProxyHeader", "peer_behind", "read_proxy_header",
+    "Located", "Locator", "SourceAnswer", "Answer", "Freshness", "Source", "SourceStatus",
+    "LocationSettings", "LocatedSource", "AnonymizerSource", "load_locator", "Progress",
+    "IMPORT_KINDS", "LIST_KINDS", "SCHEMAS", "Imported", "data_status", "import_source",
+    "Built", "build_embedded", "embedded_path", "load_embedded",
+    "AddressTable", "Description", "DamagedFile", "MmdbWriter", "Uint16", "Uint64", "country_mmdb",
+    "Nat64Prefix", "pack", "show", "is_routable", "purpose_of",
+]  # fmt: skip

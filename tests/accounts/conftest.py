@@ -1,0 +1,70 @@
+"""A real database in a real directory, and a clock that a test can set."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bailiwick.accounts import AccountDatabase, AccountStore
+
+BY = {"actor": "tester", "reason": "a test"}
+
+
+class Clock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 7, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class Place:
+    """Where one installation keeps its accounts."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.file = directory / "accounts.db"
+        self.secret = directory / "secret"
+        self.url = f"sqlite:///{self.file}"
+
+    def database(self, *, create: bool = True) -> AccountDatabase:
+        return AccountDatabase.open(self.url, self.secret, create=create, clock=self.clock)
+
+    def store(self, **options: timedelta) -> AccountStore:
+        return AccountStore.open(self.url, self.secret, clock=self.clock, **options)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: Clock) -> Place:
+    return Place(tmp_path, clock)
+
+
+@pytest.fixture
+def database(place: Place) -> AccountDatabase:
+    return place.database()
+
+
+@pytest.fixture
+def by() -> dict[str, str]:
+    return dict(BY)
+
+
+@pytest.fixture
+def billed(database: AccountDatabase) -> partial[None]:
+    """State a billing place: ``billed("acme", ["US"])``."""
+    return partial(_billed, database)
+
+
+def _billed(database: AccountDatabase, account: str, places: list[str], **more: object) -> None:
+    database.set_evidence(account, "billing", places, **BY, **more)  # type: ignore[arg-type]
