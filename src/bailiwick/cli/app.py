@@ -2,7 +2,7 @@
 
 import typer
 
-from bailiwick.cli import decide, locate, places, policy
+from bailiwick.cli import accounts, audit, decide, locate, places, policy, serve
 
 app = typer.Typer(
     name="bailiwick",
@@ -19,3 +19,6 @@ app.command(name="locate")(locate.locate)
 app.add_typer(locate.data_app, name="data")
 app.command(name="places")(places.places)
 app.add_typer(places.catalog_app, name="catalog")
+app.command(name="serve")(serve.serve)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(audit.app, name="audit")

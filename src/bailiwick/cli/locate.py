@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bailiwick.bootstrap import read_settings
 from bailiwick.cli.options import AsJson, At, Config, moment
 from bailiwick.cli.output import FAILED, OK, say, say_json, say_table
 from bailiwick.location import (
@@ -27,8 +28,6 @@ def open_locator(config: Path | None = None) -> Locator:
     now = datetime.now(UTC)
     if config is None:
         return load_locator(LocationSettings(), now)
-    from bailiwick.bootstrap import read_settings
-
     settings = read_settings(config)
     return load_locator(settings.location, now, base=config.parent)
 

@@ -1,0 +1,46 @@
+"""Build real things from files, the clock and the environment.
+
+Commands that only read files do not wait for the gateway's libraries: the other names are
+imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bailiwick.bootstrap.files import (
+    LoadedPolicy,
+    load_policy,
+    read_catalog,
+    read_settings,
+    read_text,
+)
+
+if TYPE_CHECKING:
+    from bailiwick.bootstrap.build import Built, build_world
+    from bailiwick.bootstrap.logs import configure_logging
+    from bailiwick.bootstrap.reload import Reloader, ReloadStatus
+    from bailiwick.bootstrap.run import preflight, run_gateway
+    from bailiwick.bootstrap.upstreams import gateway_options
+    from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
+
+__all__ = [
+    "LoadedPolicy", "load_policy", "read_catalog", "read_settings", "read_text",
+    "Built", "build_world", "Reloader", "ReloadStatus",
+    "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
+    "open_pseudonyms", "preflight", "run_gateway",
+]  # fmt: skip
+
+_LATER = {
+    **dict.fromkeys(("Built", "build_world"), "build"),
+    "configure_logging": "logs",
+    **dict.fromkeys(("Reloader", "ReloadStatus"), "reload"),
+    **dict.fromkeys(("preflight", "run_gateway"), "run"),
+    "gateway_options": "upstreams",
+    **dict.fromkeys(("Worker", "make_services", "open_audit", "open_pseudonyms"), "worker"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

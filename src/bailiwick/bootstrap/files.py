@@ -1,0 +1,79 @@
+"""Read policies and catalogues from disk, for everything that does."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bailiwick.catalog import Catalog, load_catalog
+from bailiwick.documents import Document, parse_document
+from bailiwick.errors import InvalidInput, Position
+from bailiwick.policy import Loader, Policy, extended_catalog, read_policy
+
+if TYPE_CHECKING:
+    from bailiwick.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A policy and the catalogue that it was read against."""
+
+    policy: Policy
+    catalog: Catalog
+
+
+@cache
+def builtin_catalog() -> Document:
+    """Read the catalogue that comes with the package."""
+    path = files("bailiwick") / "data" / "catalog" / "models.yaml"
+    return parse_document(path.read_text(encoding="utf-8"), "built-in catalogue")
+
+
+def read_catalog(extra: Iterable[Path] = ()) -> Catalog:
+    """Read the built-in catalogue and ``extra`` files that extend it, in order."""
+    documents = [parse_document(read_text(path), str(path)) for path in extra]
+    return load_catalog([builtin_catalog(), *documents])
+
+
+def load_beside(reference: str, from_file: str) -> tuple[str, str]:
+    """Find a file that another one names: relative to it, or one of the packs of the package."""
+    if not reference.endswith((".yaml", ".yml")):
+        pack = Path(str(files("bailiwick") / "data" / "packs" / f"{reference}.yaml"))
+        return str(pack), pack.read_text(encoding="utf-8")
+    path = Path(from_file).parent / reference
+    return str(path), path.read_text(encoding="utf-8")
+
+
+def load_policy(path: Path, extra: Iterable[Path] = (), load: Loader = load_beside) -> LoadedPolicy:
+    """Read the policy in ``path`` with all the files it names.
+
+    ``extra`` are catalogue files named elsewhere, such as in the gateway's settings. Raises
+    ``InvalidInput`` with every problem found.
+    """
+    text = read_text(path)
+    base = [builtin_catalog(), *(parse_document(read_text(one), str(one)) for one in extra)]
+    catalog = extended_catalog(text, str(path), base, load)
+    return LoadedPolicy(read_policy(text, str(path), catalog, load), catalog)
+
+
+def read_settings(path: Path) -> "Settings":
+    """Read a gateway's settings file. Raises ``InvalidInput`` with every problem found."""
+    from bailiwick.settings import read_settings as read_document
+
+    return read_document(parse_document(read_text(path), str(path)), path.absolute().parent)
+
+
+def read_text(path: Path) -> str:
+    """Read a file as UTF-8; what is wrong with it is ``InvalidInput``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput.of(
+            f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput.of(
+            f"not UTF-8 at byte {error.start}", "save the file as UTF-8", Position(str(path))
+        ) from None

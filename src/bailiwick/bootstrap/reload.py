@@ -1,0 +1,160 @@
+"""Keep the world up to date: a changed file is read, built and proved beside what is in use.
+
+Only a world that has proved itself takes the place of the old one. Otherwise the last good one
+stays, and why is visible until it is put right.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bailiwick.bootstrap.build import Built, build_world
+from bailiwick.bootstrap.files import read_settings
+from bailiwick.bootstrap.watch import Watcher
+from bailiwick.errors import BailiwickError, Problem
+from bailiwick.gateway import Upstream
+from bailiwick.pipeline import World
+from bailiwick.settings import Settings, UpstreamSettings
+
+LIVE = frozenset({"policy", "catalog", "location"})
+"""Sections of the settings that take effect while the gateway runs."""
+LIVE_IN_UPSTREAMS = frozenset({"processing", "egress", "endpoint"})
+
+log = logging.getLogger("bailiwick.reload")
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadStatus:
+    """What became of the last attempts."""
+
+    built_at: datetime | None
+    """When the world in use was built; ``None``: there is none."""
+    failed_at: datetime | None
+    """When the newest files were refused; ``None``: they are in use."""
+    reason: str | None
+    """Why they were refused."""
+    problems: tuple[Problem, ...]
+    """Warnings about the world in use."""
+    needs_restart: tuple[str, ...]
+    """Settings that were changed and take effect only after a restart."""
+
+
+class Reloader:
+    """Builds the first world and every later one."""
+
+    def __init__(
+        self,
+        config: Path,
+        started_with: Settings,
+        upstreams: tuple[Upstream, ...],
+        use: Callable[[World], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``use`` is given each world that has proved itself."""
+        self._config = config
+        self._started_with = started_with
+        self._upstreams = upstreams
+        self._use = use
+        self._clock = clock
+        self._interval_s = started_with.reload.interval.total_seconds()
+        self._settle_s = started_with.reload.settle.total_seconds()
+        self._watcher = Watcher(self._settle_s)
+        self._world: World | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.status = ReloadStatus(None, None, None, (), ())
+
+    def load(self) -> bool:
+        """Read and build now, whether or not anything has changed; whether it is in use."""
+        try:
+            settings, built = self._build()
+        except (BailiwickError, OSError) as error:
+            self._failed(str(error))
+            return False
+        except Exception as error:  # whatever it is, the last good world goes on
+            log.exception("building failed in a way that was not foreseen")
+            self._failed(f"{type(error).__name__}: {error}")
+            return False
+        self._world = built.world
+        self._use(built.world)
+        self._succeeded(settings, built)
+        return True
+
+    def look(self) -> bool:
+        """Read and build if files have changed; whether they had."""
+        if not self._watcher.changed():
+            return False
+        self.load()
+        return True
+
+    def start(self) -> None:
+        """Look again and again, in a thread."""
+        self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._settle_s if self._watcher.settling else self._interval_s):
+            self.look()
+
+    def _build(self) -> tuple[Settings, Built]:
+        """Build from the files as they are. Every file is watched from before it is read."""
+        self._watcher.begin()
+        self._watcher.note(self._config)
+        settings = read_settings(self._config)
+        built = build_world(
+            settings,
+            self._config.absolute().parent,
+            self._upstreams,
+            self._clock(),
+            previous=self._world,
+            note=self._watcher.note,
+        )
+        return settings, built
+
+    def _succeeded(self, settings: Settings, built: Built) -> None:
+        restart = tuple(sorted(_fixed_differences(self._started_with, settings)))
+        self.status = ReloadStatus(self._clock(), None, None, built.problems, restart)
+        log.info("in use: policy `%s`, revision %s", *_identity(built.world))
+        for problem in built.problems:
+            log.warning("%s", in_one_line(problem))
+        if restart:
+            log.warning("changed settings need a restart: %s", ", ".join(restart))
+
+    def _failed(self, reason: str) -> None:
+        self.status = replace(self.status, failed_at=self._clock(), reason=reason)
+        kept = "the last good one stays in use" if self._world else "there is no good one"
+        log.error("refused, %s: %s", kept, reason)
+
+
+def in_one_line(problem: Problem) -> str:
+    """Write a problem for a log."""
+    where = f"{problem.position}: " if problem.position else ""
+    return f"{where}{problem.message}" + (f" ({problem.help})" if problem.help else "")
+
+
+def _identity(world: World) -> tuple[str, str]:
+    return world.table.policy.name, world.revision[:12]
+
+
+def _fixed_differences(one: Settings, other: Settings) -> Iterator[str]:
+    """Name the settings that differ and take effect only at the start."""
+    for section in Settings.model_fields:
+        before, after = getattr(one, section), getattr(other, section)
+        if section == "upstreams":
+            before, after = (tuple(map(_fixed_part, several)) for several in (before, after))
+        if section not in LIVE and before != after:
+            yield section
+
+
+def _fixed_part(upstream: UpstreamSettings) -> dict[str, Any]:
+    return upstream.model_dump(exclude=set(LIVE_IN_UPSTREAMS))

@@ -1,0 +1,42 @@
+"""Run a gateway from its settings file."""
+
+import logging
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from bailiwick.accounts import AccountDatabase
+from bailiwick.bootstrap.build import Built, build_world
+from bailiwick.bootstrap.files import read_settings
+from bailiwick.bootstrap.logs import configure_logging
+from bailiwick.bootstrap.upstreams import gateway_options
+from bailiwick.bootstrap.worker import make_services, utc_now
+from bailiwick.gateway import GatewayOptions, serve
+from bailiwick.settings import Settings
+
+log = logging.getLogger("bailiwick")
+
+
+def run_gateway(config: Path) -> None:
+    """Serve until told to stop (SIGTERM or SIGINT).
+
+    Raises ``BailiwickError`` before anything listens if the settings, the policy, the location
+    data or the account database cannot be used: a start without good ones is refused.
+    """
+    settings = read_settings(config)
+    configure_logging(settings.logging)
+    options, _ = preflight(config, settings, os.environ)
+    log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
+    serve(options, partial(make_services, config.absolute(), settings, options))
+
+
+def preflight(
+    config: Path, settings: Settings, environment: Mapping[str, str]
+) -> tuple[GatewayOptions, Built]:
+    """Find out whether a gateway could start. Raises ``BailiwickError`` with the reason."""
+    options = gateway_options(settings, environment)
+    built = build_world(settings, config.absolute().parent, options.upstreams, utc_now())
+    accounts = settings.accounts
+    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
+    return options, built

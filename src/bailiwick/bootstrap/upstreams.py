@@ -1,0 +1,134 @@
+"""From settings to what the gateway is told, and to the facts of each upstream."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from bailiwick.errors import InvalidInput, Problem
+from bailiwick.facts import UNKNOWN, Fact
+from bailiwick.gateway import GatewayOptions, Limits, Timeouts, Tls, Upstream, serving
+from bailiwick.pipeline import Route
+from bailiwick.settings import KeySettings, Settings, UpstreamSettings
+
+Environment = Mapping[str, str]
+
+
+def gateway_options(settings: Settings, environment: Environment) -> GatewayOptions:
+    """Translate settings for the gateway, secrets looked up. Raises ``InvalidInput``."""
+    listen, admin, tls = settings.listen, settings.admin, settings.listen.tls
+    options = GatewayOptions(
+        upstreams=_upstreams(settings.upstreams, environment),
+        host=listen.host,
+        port=listen.port,
+        workers=listen.workers,
+        admin_host=admin.host,
+        admin_port=admin.port if admin.enabled else None,
+        limits=_limits(settings),
+        timeouts=_timeouts(settings),
+        quota_storage=settings.quotas.storage,
+        tls=Tls(str(tls.certificate), str(tls.key)) if tls else None,
+    )
+    options.check()
+    return options
+
+
+def route_facts(upstreams: tuple[Upstream, ...], settings: Settings) -> Route:
+    """Know the places of the upstream that will serve a model, as the settings give them."""
+    places = {one.name: upstream_facts(one) for one in settings.upstreams}
+
+    def route(model: str, dialect: str) -> Mapping[str, Fact]:
+        found = serving(upstreams, dialect, model)
+        return places.get(found.name, {}) if found else {}
+
+    return route
+
+
+def upstream_facts(upstream: UpstreamSettings) -> Mapping[str, Fact]:
+    """Turn an upstream's places into facts; what is not said is unknown."""
+    return MappingProxyType(
+        {
+            "processing": frozenset(upstream.processing) or UNKNOWN,
+            "egress": frozenset({upstream.egress}) if upstream.egress else UNKNOWN,
+            "endpoint": frozenset({upstream.endpoint}) if upstream.endpoint else UNKNOWN,
+        }
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    limits = settings.limits
+    return Limits(
+        body_bytes=limits.body,
+        header_bytes=limits.header_bytes,
+        json_depth=limits.depth,
+        json_items=limits.values,
+        concurrency=limits.concurrency,
+        connections=limits.connections,
+        response_bytes=limits.response,
+    )
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    timeouts = settings.timeouts
+    return Timeouts(
+        header_s=timeouts.header.total_seconds(),
+        body_s=timeouts.body.total_seconds(),
+        body_bytes_per_s=timeouts.body_rate,
+        judging_s=timeouts.judging.total_seconds(),
+        connect_s=timeouts.connect.total_seconds(),
+        first_byte_s=timeouts.first_byte.total_seconds(),
+        idle_s=timeouts.idle.total_seconds(),
+        stop_s=max(1, round(timeouts.stop.total_seconds())),
+    )
+
+
+def _upstreams(
+    upstreams: Iterable[UpstreamSettings], environment: Environment
+) -> tuple[Upstream, ...]:
+    problems: list[Problem] = []
+    made = [_upstream(one, environment, problems.append) for one in upstreams]
+    if problems:
+        raise InvalidInput(problems)
+    return tuple(made)
+
+
+def _upstream(
+    given: UpstreamSettings, environment: Environment, report: Callable[[Problem], None]
+) -> Upstream:
+    return Upstream(
+        name=given.name,
+        base_url=given.base_url,
+        dialects=frozenset(given.dialects),
+        models=dict(given.models),
+        key=_secret(given.key, given.name, environment, report) if given.key else None,
+        key_header=given.key_header,
+        headers=tuple(given.headers.items()),
+        fields=dict(given.fields),
+    )
+
+
+def _secret(
+    key: KeySettings, upstream: str, environment: Environment, report: Callable[[Problem], None]
+) -> str | None:
+    if key.env is not None:
+        found = environment.get(key.env, "").strip()
+        where = f"the environment variable `{key.env}`"
+    else:
+        found = _read_secret(key.file) if key.file else ""
+        where = f"the file `{key.file}`"
+    if not found or not found.isascii() or not found.isprintable():
+        report(
+            Problem(
+                f"upstream `{upstream}`: {where} holds no key",
+                "set it before the gateway starts",
+                code="upstream.key",
+            )
+        )
+        return None
+    return found
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,232 @@
+"""One worker of the gateway: what it judges with, how it comes to it, and what it says of itself.
+
+A worker that lacks something (a good policy, the account database, the audit log) is not ready,
+says what it lacks, and tries again by itself.
+"""
+
+import asyncio
+import gc
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bailiwick.accounts import AccountDatabase, AccountStore
+from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
+from bailiwick.audit import Settings as AuditOptions
+from bailiwick.bootstrap.logs import configure_logging
+from bailiwick.bootstrap.reload import Reloader
+from bailiwick.bootstrap.status import Parts, status_of
+from bailiwick.errors import BailiwickError
+from bailiwick.gateway import GatewayOptions, Services
+from bailiwick.pipeline import Asked, Judged, Outcome, Pipeline, Unavailable, World
+from bailiwick.policy import Refusal
+from bailiwick.settings import Settings
+
+RETRY_S = 1.0
+"""How often a worker that lacks something tries again."""
+DAY_S = 86_400
+
+log = logging.getLogger("bailiwick.worker")
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+def make_services(config: Path, settings: Settings, options: GatewayOptions) -> Services:
+    """Make the services of a worker, in the worker. The gateway calls it."""
+    configure_logging(settings.logging)
+    worker = Worker(config, settings, options)
+    worker.begin()
+    gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
+    return Services(
+        judge=worker,
+        record=worker.record,
+        style=worker.style,
+        status=worker.status,
+        stop=worker.stop,
+    )
+
+
+class Worker:
+    """Judges with what it has; finds the rest."""
+
+    def __init__(self, config: Path, settings: Settings, options: GatewayOptions) -> None:
+        self._settings = settings
+        self._options = options
+        self._accounts: AccountStore | None = None
+        self._audit: AuditLog | None = None
+        self._pipeline: Pipeline | None = None
+        self._world: World | None = None
+        self._lacking: dict[str, str] = {}
+        self._reloader = Reloader(config, settings, options.upstreams, self._use, utc_now)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="worker", daemon=True)
+
+    # -- for the gateway -----------------------------------------------------------------------
+
+    async def judge(self, asked: Asked, at: datetime) -> Judged:
+        """Judge a request."""
+        return await self._ready().judge(asked, at)
+
+    def outcome(self, judged: Judged, outcome: Outcome) -> None:
+        """Record what became of it."""
+        self._ready().outcome(judged, outcome)
+
+    def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
+        """List what the caller may use."""
+        return self._ready().permitted_models(asked, at)
+
+    def record(self, event: Mapping[str, Any]) -> None:
+        """Record a refusal that came before any judgement."""
+        if self._audit is not None:
+            self._audit.append_nowait(event, late=True)
+
+    def style(self) -> Refusal:
+        """Say how the policy in force words a refusal."""
+        return self._world.table.policy.refusal if self._world else Refusal()
+
+    def status(self) -> Mapping[str, Any]:
+        """Say how this worker is, in JSON values."""
+        from bailiwick.bootstrap import gauges
+
+        gauges.report(self._reloader.status, self._accounts, self._pipeline)
+        return status_of(
+            Parts(self._world, self._accounts, self._audit, self._reloader.status, self._lacking),
+            utc_now(),
+        )
+
+    async def stop(self) -> None:
+        """Let go of everything; what is queued is written first."""
+        await asyncio.to_thread(self.close)
+
+    # -- coming to be --------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Find everything that can be found now, and look after it from now on."""
+        self._reloader.load()
+        self._find()
+        self._reloader.start()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking, write what is queued."""
+        self._stop.set()
+        self._thread.join()
+        self._reloader.close()
+        if self._accounts is not None:
+            self._accounts.close()
+        if self._audit is not None:
+            try:
+                self._audit.close()
+            except AuditUnavailable as error:
+                log.error("%s", error)
+
+    def _use(self, world: World) -> None:
+        self._world = world
+        if self._pipeline is not None:
+            self._pipeline.use(world)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(RETRY_S):
+            if self._pipeline is None:
+                self._find()
+
+    def _find(self) -> None:
+        """Open what is not open yet, and judge once everything is."""
+        if self._accounts is None:
+            self._try("accounts", self._open_accounts)
+        if self._audit is None:
+            self._try("audit", self._open_audit)
+        if self._pipeline is None and self._audit is not None and not self._lacking:
+            self._pipeline = self._make_pipeline(self._audit)
+            if self._world is not None:
+                self._pipeline.use(self._world)
+
+    def _try(self, what: str, find: Callable[[], None]) -> None:
+        try:
+            find()
+        except (BailiwickError, OSError) as error:
+            if self._lacking.get(what) != str(error):
+                log.error("not ready: %s", error)
+            self._lacking[what] = str(error)
+        else:
+            self._lacking.pop(what, None)
+
+    def _open_accounts(self) -> None:
+        settings = self._settings.accounts
+        if settings.anonymous:
+            AccountDatabase.open(settings.url, settings.secret, create=True)
+        store = AccountStore.open(
+            settings.url, settings.secret, poll=settings.poll, max_stale=settings.max_stale
+        )
+        store.start()
+        self._accounts = store
+
+    def _open_audit(self) -> None:
+        self._audit = open_audit(self._settings, self._options.workers)
+
+    def _make_pipeline(self, audit: AuditLog) -> Pipeline:
+        settings = self._settings
+        return Pipeline(
+            self._accounts,
+            audit,
+            open_pseudonyms(settings),
+            anonymous=settings.accounts.anonymous,
+            keep_raw=raw_days(settings) > 0,
+        )
+
+    def _ready(self) -> Pipeline:
+        if self._pipeline is None:
+            raise Unavailable("not_ready")
+        return self._pipeline
+
+
+def open_audit(settings: Settings, workers: int) -> AuditLog:
+    """Open the audit log under the first number that no other worker writes as."""
+    audit = settings.audit
+    taken: AuditUnavailable | None = None
+    for number in range(1, workers + 1):
+        try:
+            return AuditLog.open(
+                audit.directory,
+                node=audit.node,
+                worker=str(number),
+                clock=utc_now,
+                origin=audit.origin,
+                keys=audit.keys,
+                outside=audit.outside,
+                settings=audit_options(settings),
+                lock_seconds=0.0,
+            )
+        except AuditUnavailable as error:
+            taken = error
+    raise taken or AuditUnavailable("there is no worker to write as")
+
+
+def audit_options(settings: Settings) -> AuditOptions:
+    """Translate settings for the audit log."""
+    audit = settings.audit
+    return AuditOptions(
+        segment_bytes=audit.segment,
+        checkpoint_seconds=audit.checkpoint_every.total_seconds(),
+        queue=audit.queue,
+        raw_days=raw_days(settings),
+        unsafe_no_fsync=not audit.fsync,
+    )
+
+
+def open_pseudonyms(settings: Settings) -> Pseudonyms:
+    """Open the keys that stand in for addresses."""
+    audit = settings.audit
+    directory = audit.pseudonyms or audit.directory / "pseudonyms"
+    return Pseudonyms(directory, audit.pseudonym_period)
+
+
+def raw_days(settings: Settings) -> int:
+    """Give the days that raw addresses are kept, begun ones counted."""
+    return -(-int(settings.audit.raw_retention.total_seconds()) // DAY_S)

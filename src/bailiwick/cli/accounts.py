@@ -1,0 +1,209 @@
+"""``bailiwick accounts``: accounts, their keys, evidence, labels and status."""
+
+import getpass
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from bailiwick.accounts import (
+    ACCOUNT_STATUSES,
+    PLACE_KINDS,
+    TIERS,
+    AccountDatabase,
+    AccountDetails,
+    list_accounts,
+    show_account,
+)
+from bailiwick.bootstrap import read_settings
+from bailiwick.cli.options import AsJson, Config
+from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.errors import BailiwickError, InvalidInput
+from bailiwick.facts import read_time
+
+app = typer.Typer(no_args_is_help=True, help="Accounts, their keys, evidence, labels and status.")
+
+DEFAULT_CONFIG = Path("bailiwick.yaml")
+Account = Annotated[str, typer.Argument(help="Id of an account.")]
+Database = Annotated[str | None, typer.Option("--database", help="SQLite file or URL.")]
+Secret = Annotated[Path | None, typer.Option("--secret", help="File of the keys' secret.")]
+By = Annotated[str | None, typer.Option("--by", help="Who does this; default the system user.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+Expires = Annotated[str | None, typer.Option("--expires", help="When it ends (ISO 8601).")]
+
+
+def opened(
+    config: Path | None, database: str | None, secret: Path | None, create: bool = False
+) -> AccountDatabase:
+    """Open the database that the options or the settings name."""
+    if database is not None:
+        path = secret or Path(database).with_suffix(".secret")
+        return AccountDatabase.open(_url(database), path, create=create)
+    file = config or DEFAULT_CONFIG
+    if config is None and not file.exists():
+        raise BailiwickError(
+            f"there is no `{file}` here", "name a settings file with --config, or give --database"
+        )
+    accounts = read_settings(file).accounts
+    return AccountDatabase.open(accounts.url, accounts.secret, create=create)
+
+
+def _url(database: str) -> str:
+    return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
+
+
+def _by(by: str | None) -> str:
+    return by or getpass.getuser()
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    id: Annotated[str | None, typer.Option("--id", help="Its id; default a new one.")] = None,  # noqa: A002
+    organisation: Annotated[bool, typer.Option("--organisation", help="It holds accounts.")] = False,
+    parent: Annotated[str | None, typer.Option("--parent", help="Its organisation.")] = None,
+    status: Annotated[str, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")] = "active",
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    by: By = None,
+    reason: Reason = "command line",
+) -> None:
+    """Add an account, or an organisation of accounts; prints its id."""
+    accounts = opened(config, database, secret, create=True)
+    kind = "organisation" if organisation else "account"
+    made = accounts.add_account(
+        name, id=id, kind=kind, parent=parent, status=status, actor=_by(by), reason=reason
+    )
+    say(made)
+
+
+@app.command()
+def key(
+    account: Account,
+    revoke: Annotated[str | None, typer.Option("--revoke", help="Id of a key to revoke.")] = None,
+    expires: Expires = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    by: By = None,
+    reason: Reason = "command line",
+    as_json: AsJson = False,
+) -> None:
+    """Make a key, shown this one time, or revoke one."""
+    accounts = opened(config, database, secret)
+    if revoke is not None:
+        if revoke not in {one.id for one in show_account(accounts, account).keys}:
+            raise InvalidInput.of(f"account `{account}` has no key `{revoke}`")
+        accounts.revoke_key(revoke, actor=_by(by), reason=reason)
+        say(f"revoked {escape(revoke)}")
+        return
+    until = read_time(expires) if expires else None
+    made = accounts.add_key(account, actor=_by(by), reason=reason, expires_at=until)
+    if as_json:
+        say_json({"id": made.id, "account": made.account, "key": made.raw})
+    else:
+        say(made.raw)
+
+
+@app.command()
+def show(
+    account: Annotated[str | None, typer.Argument(help="Id of an account; default all.")] = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all accounts in brief, or one with its evidence and history."""
+    accounts = opened(config, database, secret)
+    if account is None:
+        rows = list_accounts(accounts)
+        if as_json:
+            say_json([asdict(row) for row in rows])
+            return
+        say_table(
+            ["id", "kind", "name", "of", "status", "keys"],
+            ((one.id, one.kind, one.name, one.parent or "", one.status, str(one.keys)) for one in rows),
+        )
+        return
+    details = show_account(accounts, account)
+    if as_json:
+        say_json(asdict(details))
+    else:
+        _say_account(details)
+
+
+def _say_account(details: AccountDetails) -> None:
+    one = details.summary
+    under = f" of {one.parent}" if one.parent else ""
+    say(f"[bold]{escape(one.id)}[/] {escape(one.name)} ({one.kind}{escape(under)}): {one.status}")
+    say_table(
+        ["key", "begins", "created", "expires", "revoked"],
+        ((k.id, k.shown, str(k.created_at), str(k.expires_at or ""), str(k.revoked_at or "")) for k in details.keys),
+    )
+    say_table(
+        ["evidence", "value", "tier", "source", "observed", "expires", "state"],
+        (
+            (
+                e.kind, e.value or "unknown", e.tier, e.source, str(e.observed_at),
+                str(e.expires_at or ""), "superseded" if e.superseded else "",
+            )
+            for e in details.evidence
+        ),
+    )  # fmt: skip
+    say_table(
+        ["label", "source", "grantor", "expires"],
+        ((label.name, label.source, label.grantor, str(label.expires_at or "")) for label in details.labels),
+    )
+    say_table(
+        ["at", "what", "by", "reason", "detail"],
+        ((str(h.at), h.what, h.actor, h.reason, str(dict(h.detail))) for h in details.history),
+    )
+
+
+@app.command(name="set")
+def set_command(
+    account: Account,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option("--evidence", help=f"KIND=PLACE[,PLACE]; kinds {', '.join(PLACE_KINDS)}, ownership.RULE."),
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", help="A label to grant.")] = None,
+    unlabel: Annotated[list[str] | None, typer.Option("--unlabel", help="A label to take.")] = None,
+    status: Annotated[str | None, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")] = None,
+    tier: Annotated[str, typer.Option(help=f"One of {', '.join(TIERS)}.")] = "T3",
+    source: Annotated[str, typer.Option(help="Where the evidence or label comes from.")] = "operator",
+    expires: Expires = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    by: By = None,
+    reason: Reason = "command line",
+) -> None:
+    """Set evidence, labels or the status of an account."""
+    accounts = opened(config, database, secret)
+    until = read_time(expires) if expires else None
+    actor = _by(by)
+    pairs = [_pair(text) for text in evidence or ()]
+    if not (pairs or label or unlabel or status):
+        raise BailiwickError("nothing to set", "give --evidence, --label, --unlabel or --status")
+    for kind, values in pairs:
+        accounts.set_evidence(
+            account, kind, values, actor=actor, reason=reason, source=source, tier=tier, expires_at=until
+        )
+    for name in label or ():
+        accounts.set_label(account, name, actor=actor, reason=reason, source=source, expires_at=until)
+    for name in unlabel or ():
+        accounts.remove_label(account, name, actor=actor, reason=reason)
+    if status is not None:
+        accounts.set_status(account, status, actor=actor, reason=reason)
+    say(f"set {escape(account)}")
+
+
+def _pair(text: str) -> tuple[str, list[str]]:
+    kind, equals, values = text.partition("=")
+    if not equals or not values:
+        raise InvalidInput.of(f"`{text}` is not KIND=PLACE", "as in --evidence billing=US")
+    return kind, values.split(",")

@@ -1,0 +1,17 @@
+"""``bailiwick serve``: run the gateway."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The gateway's settings file.")
+    ] = Path("bailiwick.yaml"),
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C; without good settings and policy it does not start."""
+    from bailiwick.bootstrap import run_gateway
+
+    run_gateway(config)

@@ -1,0 +1,199 @@
+"""Read a request body so strictly that no upstream can read it otherwise.
+
+What goes upstream is our own serialisation of the value that was judged, never the caller's bytes,
+so a repeated key further down cannot mean two things: we judged the last one, and only that one is
+sent. At the top level repeated keys are refused, and so are keys that some parsers would take for
+another one (Go's ``encoding/json`` reads ``Model`` as ``model``).
+"""
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from bailiwick.gateway.options import Limits
+from bailiwick.gateway.respond import Refused
+
+Json: TypeAlias = Any
+"""A parsed JSON value."""
+
+MANY: Final = 1024 * 1024
+"""Bodies above this are counted before they are parsed."""
+
+REFUSED_KEYS: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("models", "model_list", "fallbacks", "fallback", "fallback_model", "fallback_models",
+         "route", "model_id", "modelid", "target_model", "engine", "deployment", "deployment_id",
+         "deployment_name", "assistant_id", "draft_model"),
+        "it names a model beside `model`, and only one is judged",
+    ),
+    **dict.fromkeys(
+        ("provider", "api_base", "base_url", "api_key", "custom_llm_provider", "inference_geo"),
+        "it chooses where the request is processed, and that is the operator's to say",
+    ),
+    **dict.fromkeys(
+        ("prompt_id", "thread", "fallback_credit_token"),
+        "it stands for something stored elsewhere, which cannot be judged",
+    ),
+}  # fmt: skip
+"""Top-level keys that no request may carry, and why."""
+
+SECURITY_KEYS: Final = frozenset(
+    {"model", "stream", "tools", "tool_choice", "functions", "messages", "input", "system",
+     "instructions", "prompt", "previous_response_id", "conversation", "max_tokens",
+     "max_completion_tokens", "max_output_tokens", "mcp_servers", "container", "thinking",
+     "reasoning", "modalities", "web_search_options", "response_format", "metadata", "n",
+     *REFUSED_KEYS}
+)  # fmt: skip
+"""Keys that a decision reads; nothing may look like one of them without being it."""
+
+_FREE: Final = frozenset(
+    {"input_schema", "input_examples", "parameters", "schema", "guided_json", "metadata",
+     "arguments", "usage"}
+)  # fmt: skip
+"""Keys whose value is the caller's own data: a model named in there means nothing upstream."""
+_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "toolset_tool_use"})
+"""Content blocks whose ``input`` is the caller's own data."""
+
+
+class _Key:
+    """A key of the top-level object. Not equal to its like, so that repeats are kept apart."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def _key(kind: type[_Key], name: str) -> _Key:
+    return kind(name)
+
+
+_decode = msgspec.json.Decoder(dict[_Key, Any], dec_hook=_key).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse(raw: bytes, limits: Limits) -> dict[str, Json]:
+    """Parse a body into the one value it can mean, or refuse it."""
+    if len(raw) > MANY:
+        _count(raw, limits.json_items)
+    try:
+        pairs = _decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except UnicodeDecodeError:
+        raise Refused("body_not_utf8", "the body is not UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed(raw, error) from None
+    return _unique(pairs)
+
+
+def serialise(body: dict[str, Json]) -> bytes:
+    """Write the body that goes upstream."""
+    try:
+        return _encode(body)
+    except (UnicodeEncodeError, OverflowError, RecursionError):
+        raise Refused("body_not_json", "the body cannot be written as JSON again") from None
+
+
+def _count(raw: bytes, most: int) -> None:
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > most:
+        raise Refused("body_too_many_values", f"the body may hold at most {most} values")
+
+
+def _invalid(message: str) -> Refused:
+    if "out of range" in message:
+        return Refused("body_number", "a number of the body is out of range")
+    return Refused("body_not_object", "the body must be a JSON object")
+
+
+def _malformed(raw: bytes, error: Exception) -> Refused:
+    if isinstance(error, RecursionError):
+        return Refused("body_too_deep", "the body is nested too deeply")
+    if not _is_utf8(raw):
+        return Refused("body_not_utf8", "the body is not UTF-8")
+    return Refused("body_not_json", f"the body is not JSON: {error}")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unique(pairs: dict[_Key, Json]) -> dict[str, Json]:
+    body = {key.name: value for key, value in pairs.items()}
+    if len(body) != len(pairs):
+        repeated = _shown(_repeated([key.name for key in pairs]))
+        raise Refused("body_duplicate_key", f"the key `{repeated}` is given twice", repeated)
+    together = "".join(body)
+    if not (together.isascii() and together.islower()):
+        _distinguish(body)
+    if not REFUSED_KEYS.keys().isdisjoint(body):
+        name = next(name for name in body if name in REFUSED_KEYS)
+        raise Refused("body_refused_key", f"`{name}` is refused: {REFUSED_KEYS[name]}", name)
+    return body
+
+
+def _repeated(names: list[str]) -> str:
+    return next((name for name in names if names.count(name) > 1), "")
+
+
+def _shown(name: str) -> str:
+    """Write a key so that it can neither hide nor move a cursor."""
+    return ascii(name[:64])[1:-1]
+
+
+def _distinguish(body: dict[str, Json]) -> None:
+    """Refuse keys that a careless parser would take for another key of this body."""
+    for name in body:
+        folded = name.casefold()
+        if folded != name and (folded in SECURITY_KEYS or folded in body):
+            message = f"the key `{_shown(name)}` can be mistaken for `{_shown(folded)}`"
+            raise Refused("body_confusable_key", message, _shown(name))
+
+
+def inspect(body: dict[str, Json], limits: Limits) -> None:
+    """Walk the whole body once: no deeper than allowed, and no second model anywhere in it.
+
+    Tools can name a model of their own (an advisor, an image generator, a moderation), and only the
+    one at the top is judged.
+    """
+    level = [value for key, value in body.items() if type(value) in _NESTED and key not in _FREE]
+    free = [value for key, value in body.items() if type(value) in _NESTED and key in _FREE]
+    for _ in range(limits.json_depth - 1):
+        if not level and not free:
+            return
+        deeper: list[Json] = []
+        aside = _children(free) if free else []
+        for node in level:
+            if type(node) is list:
+                deeper += [child for child in node if type(child) in _NESTED]
+            else:
+                _step(node, deeper, aside)
+        level, free = deeper, aside
+    if level or free:
+        message = f"the body is nested more than {limits.json_depth} levels deep"
+        raise Refused("body_too_deep", message)
+
+
+_NESTED: Final = frozenset({dict, list})
+
+
+def _step(node: dict[str, Json], deeper: list[Json], aside: list[Json]) -> None:
+    if ("model" in node and node["model"] is not None) or "models" in node:
+        raise Refused("model_ambiguous", "the body names a second model further down", "model")
+    for key, child in node.items():
+        if type(child) in _NESTED:
+            free = key in _FREE or (key == "input" and node.get("type") in _CALLS)
+            (aside if free else deeper).append(child)
+
+
+def _children(nodes: list[Json]) -> list[Json]:
+    return [
+        child
+        for node in nodes
+        for child in (node.values() if type(node) is dict else node)
+        if type(child) in _NESTED
+    ]

@@ -1,0 +1,91 @@
+"""What a worker counts (``docs/gateway.md`` lists it). No label holds anything personal.
+
+With several processes prometheus-client keeps the values in files, so this module must be imported
+only after ``PROMETHEUS_MULTIPROC_DIR`` is set.
+"""
+
+from collections import Counter as Tally
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from bailiwick.places import country_of
+
+_BUCKETS: Final = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1, 2.5, 5, 10, 30, 60, 300, 600,
+)  # fmt: skip
+
+REQUESTS: Final = Counter(
+    "bailiwick_requests",
+    "Requests by what became of them.",
+    ("endpoint", "effect", "reason", "model", "status"),
+)
+DENIED_PLACES: Final = Counter(
+    "bailiwick_denied_places", "Denied requests by the country they came from.", ("place",)
+)
+JUDGING: Final = Histogram(
+    "bailiwick_judging_seconds",
+    "From asking for a decision to its record being durable.",
+    ("effect",),
+    buckets=_BUCKETS,
+)
+FIRST_BYTE: Final = Histogram(
+    "bailiwick_upstream_first_byte_seconds",
+    "From sending a request to the first byte of its answer.",
+    ("upstream",),
+    buckets=_BUCKETS,
+)
+OUTCOMES: Final = Counter(
+    "bailiwick_outcomes", "Forwarded requests by how they ended.", ("upstream", "kind")
+)
+IN_HAND: Final = Gauge(
+    "bailiwick_requests_in_hand", "Requests in hand.", multiprocess_mode="livesum"
+)
+
+
+class Metrics:
+    """Counts in memory and writes to prometheus-client now and then: writing costs more."""
+
+    def __init__(self) -> None:
+        self._requests: Tally[tuple[str, str, str, str, str]] = Tally()
+        self._outcomes: Tally[tuple[str, str]] = Tally()
+        self._places: Tally[str] = Tally()
+        self._judging = {effect: JUDGING.labels(effect) for effect in ("permit", "deny")}
+        self._first_byte: dict[str, Histogram] = {}
+
+    def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
+        """Count a request that was answered."""
+        self._requests[endpoint, effect, reason, model, str(status)] += 1
+
+    def denied(self, places: tuple[str, ...]) -> None:
+        """Count where a denied request came from."""
+        self._places[country_of(places[0]) if len(places) == 1 else "unknown"] += 1
+
+    def judged(self, permitted: bool, seconds: float) -> None:
+        """Time a decision."""
+        self._judging["permit" if permitted else "deny"].observe(seconds)
+
+    def first_byte(self, upstream: str, seconds: float) -> None:
+        """Time an upstream."""
+        found = self._first_byte.get(upstream)
+        if found is None:
+            found = self._first_byte[upstream] = FIRST_BYTE.labels(upstream)
+        found.observe(seconds)
+
+    def outcome(self, upstream: str, kind: str) -> None:
+        """Count how a forwarded request ended."""
+        self._outcomes[upstream, kind] += 1
+
+    def flush(self, in_hand: int) -> None:
+        """Write everything counted since the last time."""
+        for labels, count in self._requests.items():
+            REQUESTS.labels(*labels).inc(count)
+        for pair, count in self._outcomes.items():
+            OUTCOMES.labels(*pair).inc(count)
+        for place, count in self._places.items():
+            DENIED_PLACES.labels(place).inc(count)
+        self._requests.clear()
+        self._outcomes.clear()
+        self._places.clear()
+        IN_HAND.set(in_hand)

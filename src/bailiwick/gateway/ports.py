@@ -1,0 +1,62 @@
+"""What the gateway needs of the rest: somebody who judges, somebody who records.
+
+``bailiwick.pipeline`` fits ``Judge``. A worker process makes its own ``Services`` when it starts.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from bailiwick.pipeline import Asked, Judged, Outcome
+from bailiwick.policy import Refusal as RefusalStyle
+
+
+class Judge(Protocol):
+    """One request: locate, assemble, decide, record."""
+
+    async def judge(self, asked: Asked, at: datetime) -> Judged:
+        """Judge a request. The record of a permit is durable when this returns."""
+
+    def outcome(self, judged: Judged, outcome: Outcome) -> None:
+        """Record what became of a judged request, once."""
+
+    def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
+        """List the catalogue ids that this caller may use."""
+
+
+Recorder = Callable[[Mapping[str, Any]], None]
+"""Takes the record of a request that was refused before anybody could judge it."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _default_style() -> RefusalStyle:
+    return RefusalStyle()
+
+
+def _ready() -> Mapping[str, Any]:
+    return {"ready": True}
+
+
+def _forget(event: Mapping[str, Any]) -> None:
+    del event
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a worker works with."""
+
+    judge: Judge
+    record: Recorder = _forget
+    style: Callable[[], RefusalStyle] = _default_style
+    """How the policy in force words a refusal; asked for each refusal."""
+    status: Callable[[], Mapping[str, Any]] = _ready
+    """What ``/readyz`` shows of this worker; ``ready`` says whether it may be sent requests. JSON
+    values: revision of the policy, dates of the data, the last reload error, the audit's state."""
+    start: Callable[[], Awaitable[None]] = _nothing
+    """Called on the worker's event loop before its first request."""
+    stop: Callable[[], Awaitable[None]] = _nothing
+    """Called after its last one."""

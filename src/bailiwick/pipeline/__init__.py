@@ -1,0 +1,19 @@
+"""One request: locate, assemble, decide, record."""
+
+from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
+from bailiwick.pipeline.pipeline import Pipeline
+from bailiwick.pipeline.values import (
+    Asked,
+    Judged,
+    Outcome,
+    Unauthenticated,
+    Unavailable,
+    decision_id,
+)
+from bailiwick.pipeline.world import ROUTE, ClientRules, Parts, Route, World
+
+__all__ = [
+    "Asked", "Judged", "Outcome", "Unauthenticated", "Unavailable",
+    "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
+    "account_facts", "location_facts", "request_facts", "decision_id",
+]  # fmt: skip

@@ -1,0 +1,248 @@
+"""One request: whose is it, where from, what follows; on record before anybody acts on it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from bailiwick.accounts import AccountView
+from bailiwick.audit import AuditUnavailable
+from bailiwick.decision import Decision, Effect, Reason
+from bailiwick.location import ClientAddress, Invalid, Located, client_address
+from bailiwick.pipeline.layers import EDGE
+from bailiwick.pipeline.record import Naming, client_fields, decision_event, outcome_event
+from bailiwick.pipeline.values import (
+    Asked,
+    Judged,
+    Outcome,
+    Unauthenticated,
+    Unavailable,
+    decision_id,
+)
+from bailiwick.pipeline.world import Parts, World
+
+CLIENT_LEFT: Final = Outcome(499, "client_left", 0, 0, None, 0.0, None)
+
+log = logging.getLogger("bailiwick.pipeline")
+
+
+class Accounts(Protocol):
+    """Who stands behind a key."""
+
+    def by_key(self, presented: str, at: datetime) -> AccountView | None:
+        """Find the account of a key."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether permissions may rest on what is known."""
+
+
+class Recording(Protocol):
+    """The audit log, as far as it is needed here."""
+
+    def append(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> Any:
+        """Queue a record; its receipt has ``durable()``."""
+
+    def append_nowait(
+        self,
+        event: Mapping[str, Any],
+        raw: Mapping[str, str] | None = None,
+        *,
+        late: bool = False,
+    ) -> None:
+        """Queue a record that nobody waits for."""
+
+
+class Pipeline:
+    """Judges requests in the world of the moment."""
+
+    def __init__(
+        self,
+        accounts: Accounts | None,
+        audit: Recording,
+        names: Naming,
+        *,
+        anonymous: bool = False,
+        keep_raw: bool = False,
+    ) -> None:
+        """``anonymous``: requests without a key are judged too, as nobody's.
+
+        ``keep_raw``: addresses go to the audit log's erasable store.
+        """
+        self._accounts = accounts
+        self._audit = audit
+        self._names = names
+        self._anonymous = anonymous
+        self._keep_raw = keep_raw
+        self._world: World | None = None
+        self.unguarded = 0
+        """Permits of models that are not controlled, given before their record was durable."""
+        self.lost = 0
+        """Records that nobody waited for and that could not be kept."""
+
+    @property
+    def world(self) -> World | None:
+        """The world of the moment; ``None`` until there is a good one."""
+        return self._world
+
+    def use(self, world: World) -> None:
+        """Judge by another world from now on. Requests under way keep theirs."""
+        self._world = world
+
+    async def judge(self, asked: Asked, at: datetime) -> Judged:
+        """Judge a request. The record of a permit is durable when this returns.
+
+        Raises ``Unauthenticated`` and ``Unavailable``.
+        """
+        began = time.perf_counter_ns()
+        world = self._ready()
+        account = self._account(asked, at)
+        client = _client(world, asked)
+        model = world.catalog.resolve(asked.model) if asked.model is not None else None
+        judging = _Judging(world, asked, at, account, model)
+        judged, parts = (
+            judging.invalid(client) if isinstance(client, Invalid) else judging.decide(client)
+        )
+        if judged.decision.permitted and judged.controlled and account is not None:
+            self._check_fresh()
+        event = decision_event(
+            judged,
+            asked,
+            parts.evidence() if parts else {},
+            client_fields(client, self._names, at),
+            (time.perf_counter_ns() - began) // 1000,
+        )
+        await self._record(judged, event, self._raw(client))
+        return judged
+
+    def outcome(self, judged: Judged, outcome: Outcome) -> None:
+        """Record what became of a judged request."""
+        self._later(outcome_event(judged, outcome), None)
+
+    def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
+        """List the models that this caller may use for inference, from here and now."""
+        world = self._ready()
+        account = self._account(asked, at)
+        client = _client(world, asked)
+        if isinstance(client, Invalid):
+            return ()
+        located = world.locator.locate_client(client, at)
+        stale = account is not None and self._accounts is not None and not self._accounts.fresh
+        found = []
+        for model in world.table.policy.models:
+            parts = world.parts(located, account, "infer", frozenset(), (model, asked.dialect))
+            permitted = world.decide(model, at, parts).permitted
+            if permitted and not (stale and world.controlled(model)):
+                found.append(model)
+        return tuple(sorted(found))
+
+    def _ready(self) -> World:
+        if self._world is None:
+            raise Unavailable("not_ready")
+        return self._world
+
+    def _account(self, asked: Asked, at: datetime) -> AccountView | None:
+        """Find who asks. A key that is not good is never taken for none."""
+        if asked.key is None:
+            if self._anonymous:
+                return None
+            raise Unauthenticated("key.missing")
+        found = self._accounts.by_key(asked.key, at) if self._accounts else None
+        if found is None:
+            raise Unauthenticated("key.unknown")
+        return found
+
+    def _check_fresh(self) -> None:
+        if self._accounts is not None and not self._accounts.fresh:
+            raise Unavailable("accounts_unavailable")
+
+    def _raw(self, client: ClientAddress | Invalid) -> dict[str, str] | None:
+        if not self._keep_raw or isinstance(client, Invalid):
+            return None
+        return {"address": client.address}
+
+    async def _record(
+        self, judged: Judged, event: dict[str, Any], raw: dict[str, str] | None
+    ) -> None:
+        """Put a decision on record; a permit waits for it, and a controlled model depends on it."""
+        if not judged.decision.permitted:
+            self._later(event, raw)
+            return
+        try:
+            await self._audit.append(event, raw).durable()
+        except AuditUnavailable:
+            if judged.controlled:
+                raise Unavailable("audit_unavailable") from None
+            self.unguarded += 1
+            self._later({**event, "late": True}, raw)
+        except asyncio.CancelledError:
+            self.outcome(judged, CLIENT_LEFT)
+            raise
+
+    def _later(self, event: dict[str, Any], raw: dict[str, str] | None) -> None:
+        """Record what stands whether or not it is recorded."""
+        try:
+            self._audit.append_nowait(event, raw, late=True)
+        except AuditUnavailable as error:
+            self.lost += 1
+            log.warning("a record of kind %s could not be kept: %s", event["kind"], error)
+
+
+class _Judging:
+    """One request under way."""
+
+    __slots__ = ("account", "asked", "at", "model", "world")
+
+    def __init__(
+        self,
+        world: World,
+        asked: Asked,
+        at: datetime,
+        account: AccountView | None,
+        model: str | None,
+    ) -> None:
+        self.world = world
+        self.asked = asked
+        self.at = at
+        self.account = account
+        self.model = model
+
+    def invalid(self, client: Invalid) -> tuple[Judged, None]:
+        """Refuse a request that has no client address which could be trusted."""
+        reason = Reason("address.invalid", detail=client.reason)
+        decision = Decision(Effect.DENY, reasons=(reason,), revision=self.world.revision)
+        return self._judged(decision, None, EDGE), None
+
+    def decide(self, client: ClientAddress) -> tuple[Judged, Parts]:
+        """Locate, assemble, decide."""
+        asked, world = self.asked, self.world
+        located = world.locator.locate_client(client, self.at)
+        route = (self.model, asked.dialect) if self.model is not None else None
+        parts = world.parts(located, self.account, asked.action, asked.features, route)
+        decision = world.decide(self.model, self.at, parts)
+        return self._judged(decision, located, self._layer(decision, parts)), parts
+
+    def _layer(self, decision: Decision, parts: Parts) -> str:
+        if decision.permitted:
+            return self.world.layers.of_permit(decision.determining)
+        early = (parts.location, parts.request, parts.route)
+        return self.world.layers.of_deny(self.model, self.at, decision.reasons, early)
+
+    def _judged(self, decision: Decision, located: Located | None, layer: str) -> Judged:
+        return Judged(
+            id=decision_id(self.at),
+            decision=decision,
+            model=self.model,
+            account=self.account,
+            located=located,
+            revision=decision.revision,
+            controlled=self.world.controlled(self.model),
+            layer=layer,
+        )
+
+
+def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
+    rules = world.client
+    return client_address(asked.peer, asked.headers, rules.trusted, rules.header, rules.nat64)

@@ -1,0 +1,90 @@
+"""What goes into the pipeline, what comes out, and how it says that it cannot answer."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bailiwick.accounts import AccountView
+from bailiwick.decision import Decision
+from bailiwick.location import Located
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as the gateway read it."""
+
+    peer: str
+    """Address of the socket (or of the PROXY header), without its port."""
+    headers: Sequence[tuple[str, str]]
+    """Every line, in order; names in lower case."""
+    key: str | None
+    """The API key presented."""
+    model: str | None
+    """The name that the caller uses, the same in path, query, headers and body."""
+    action: str
+    features: frozenset[str]
+    dialect: str
+    """``anthropic`` or ``openai``."""
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The answer to one request, on record."""
+
+    id: str
+    """``dec_`` and 26 characters that sort by time."""
+    decision: Decision
+    model: str | None
+    """Catalogue id; ``None``: the catalogue does not know the name."""
+    account: AccountView | None
+    """``None``: nobody's, and the settings allow that."""
+    located: Located | None
+    """``None``: the request has no client address that could be trusted."""
+    revision: str
+    controlled: bool
+    """Whether the model may be served only while records can be kept and accounts are known."""
+    layer: str
+    """The layer whose evidence decided: ``edge``, ``settings`` or ``account``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a judged request."""
+
+    status: int
+    """What the caller was answered."""
+    kind: str
+    """completed, upstream_error, upstream_reset, client_left, refused or timeout."""
+    bytes_in: int
+    bytes_out: int
+    first_byte_ms: float | None
+    total_ms: float
+    upstream: str | None
+
+
+class Unauthenticated(Exception):
+    """No account: the key is missing, unknown, revoked or expired. Outside they look alike."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """``key.missing`` or ``key.unknown``."""
+
+
+class Unavailable(Exception):
+    """No decision now: ``audit_unavailable``, ``accounts_unavailable`` or ``not_ready``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def decision_id(at: datetime) -> str:
+    """Make an id that nobody can guess and that sorts by time (to the millisecond)."""
+    milliseconds = int(at.timestamp() * 1000)
+    number = (milliseconds << 80) | int.from_bytes(secrets.token_bytes(10))
+    return "dec_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,169 @@
+"""Everything that one request is judged by, replaced as a whole and never changed.
+
+A request uses one world from beginning to end. Facts are looked up in the table part by part, and
+the parts that many requests share are remembered here, for as long as the world lasts.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bailiwick.accounts import AccountView
+from bailiwick.catalog import Catalog
+from bailiwick.decision import Decision, DecisionTable, Prepared
+from bailiwick.facts import DIMENSIONS, Fact, Layer, dimension
+from bailiwick.location import Located, Locator, Nat64Prefix, TrustedProxies
+from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
+from bailiwick.pipeline.layers import Layers
+
+LOCATION = frozenset({"address", "network", "holder"})
+ROUTE = frozenset({"endpoint", "processing", "egress"})
+REQUEST = frozenset(
+    name for name, one in DIMENSIONS.items() if one.layer is Layer.EDGE and name not in LOCATION
+)
+MOST_PARTS = 8192
+"""Parts of a kind that are remembered; beyond, it begins anew."""
+
+Route = Callable[[str, str], Mapping[str, Fact]]
+"""Gives the facts of the upstream that serves a catalogue id in a dialect."""
+
+
+def no_route(model: str, dialect: str) -> Mapping[str, Fact]:
+    """Know nothing of any upstream."""
+    del model, dialect
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRules:
+    """Whose word about the client's address is taken."""
+
+    trusted: TrustedProxies = field(default_factory=TrustedProxies)
+    header: str = "x-forwarded-for"
+    nat64: tuple[Nat64Prefix, ...] = ()
+
+
+class World:
+    """A table and the data beside it."""
+
+    def __init__(
+        self,
+        table: DecisionTable,
+        catalog: Catalog,
+        locator: Locator,
+        *,
+        client: ClientRules | None = None,
+        route: Route = no_route,
+    ) -> None:
+        self.table = table
+        self.layers = Layers(table)
+        self.catalog = catalog
+        self.locator = locator
+        self.client = client or ClientRules()
+        self.route = route
+        self._account_names = _asked_of_accounts(table)
+        self._asks_principal = "principal" in table.asked
+        self._location_names = sorted(LOCATION & table.asked)
+        self._accounts: dict[Hashable, tuple[object, Prepared]] = {}
+        self._locations: dict[Hashable, Prepared] = {}
+        self._requests: dict[Hashable, Prepared] = {}
+        self._routes: dict[Hashable, Prepared] = {}
+
+    @property
+    def revision(self) -> str:
+        """The table's revision."""
+        return self.table.revision
+
+    def controlled(self, model: str | None) -> bool:
+        """Whether a model is controlled; one that nobody knows is."""
+        return model is None or self.table.controlled(model)
+
+    def decide(self, model: str | None, at: datetime, parts: "Parts") -> Decision:
+        """Decide from the four parts."""
+        return self.table.decide_prepared(
+            model, at, parts.location, parts.account, parts.request, parts.route
+        )
+
+    def parts(
+        self,
+        located: Located,
+        account: AccountView | None,
+        action: str,
+        features: frozenset[str],
+        route: tuple[str, str] | None,
+    ) -> "Parts":
+        """Look the facts of a request up; ``route`` is its model and dialect, if it has one."""
+        return Parts(
+            self._location(located),
+            self._account(account),
+            self._request(action, features),
+            self._route(route),
+        )
+
+    def _location(self, located: Located) -> Prepared:
+        facts = location_facts(located)
+        key = tuple(facts[name] for name in self._location_names)
+        found = self._locations.get(key)
+        if found is None:
+            found = _remember(self._locations, key, self.table.prepare(facts, LOCATION))
+        return found
+
+    def _account(self, account: AccountView | None) -> Prepared:
+        """Prepare an account once; those of which the same is known share it where they can."""
+        who = account if account is None or self._asks_principal else account.values
+        found = self._accounts.get(id(who))
+        if found is None:
+            part = self.table.prepare(account_facts(account), self._account_names)
+            found = _remember(self._accounts, id(who), (who, part))  # keeps ``who``, so its id
+        return found[1]
+
+    def _request(self, action: str, features: frozenset[str]) -> Prepared:
+        found = self._requests.get((action, features))
+        if found is None:
+            part = self.table.prepare(request_facts(action, features), REQUEST)
+            found = _remember(self._requests, (action, features), part)
+        return found
+
+    def _route(self, route: tuple[str, str] | None) -> Prepared:
+        found = self._routes.get(route)
+        if found is None:
+            part = self.table.prepare(self.route(*route) if route else {}, ROUTE)
+            found = _remember(self._routes, route, part)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The facts of one request, looked up in the table."""
+
+    location: Prepared
+    account: Prepared
+    request: Prepared
+    route: Prepared
+
+    def evidence(self) -> Mapping[str, Fact]:
+        """Give every fact that a rule asks about."""
+        found: dict[str, Fact] = {}
+        for part in (self.location, self.account, self.route):
+            found.update(part.facts)
+        return found
+
+
+def _asked_of_accounts(table: DecisionTable) -> frozenset[str]:
+    names = {name for name in table.asked if _layer(name) is Layer.ACCOUNT}
+    apart = names | LOCATION | REQUEST | ROUTE
+    assert apart >= set(table.asked)  # noqa: S101 - every fact is in one part
+    return frozenset(names)
+
+
+def _layer(name: str) -> Layer | None:
+    known = dimension(name)
+    return known.layer if known else None
+
+
+def _remember(parts: dict[Hashable, Any], key: Hashable, part: Any) -> Any:
+    if len(parts) >= MOST_PARTS:
+        parts.clear()
+    parts[key] = part
+    return part

@@ -1,0 +1,27 @@
+"""The gateway's settings file: every key typed, with a default, a unit and a description."""
+
+from bailiwick.settings.describe import Key, describe
+from bailiwick.settings.read import FILE_NAME, default_settings, read_settings, settings_schema
+from bailiwick.settings.shape import (
+    AccountSettings,
+    AdminSettings,
+    AuditSettings,
+    KeySettings,
+    LimitSettings,
+    ListenSettings,
+    LoggingSettings,
+    QuotaSettings,
+    ReloadSettings,
+    Settings,
+    TimeoutSettings,
+    TlsSettings,
+    UpstreamSettings,
+)
+
+__all__ = [
+    "FILE_NAME", "Settings", "default_settings", "read_settings", "settings_schema",
+    "Key", "describe",
+    "AccountSettings", "AdminSettings", "AuditSettings", "KeySettings", "LimitSettings",
+    "ListenSettings", "LoggingSettings", "QuotaSettings", "ReloadSettings", "TimeoutSettings",
+    "TlsSettings", "UpstreamSettings",
+]  # fmt: skip

@@ -1,0 +1,293 @@
+"""Every setting of a gateway: its type, its default and what it is for.
+
+``docs/settings.md`` lists the same keys with the same defaults; a test compares them. Sections
+that other rooms describe (``location``) are used as they are there.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from bailiwick.location import LocationSettings
+from bailiwick.settings.kinds import (
+    Count,
+    Duration,
+    FilePath,
+    Flag,
+    Lapse,
+    Name,
+    PlaceCode,
+    Port,
+    Size,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
+    )
+
+
+def written(text: str, **more: Any) -> Any:
+    """Give a default as the file would write it."""
+    return Field(default=text, **more)
+
+
+def section() -> Any:
+    """Let a section that is left out have its defaults."""
+    return Field(default_factory=dict)
+
+
+class TlsSettings(_Section):
+    """Certificate of the gateway's own listener."""
+
+    certificate: FilePath
+    """PEM file with the certificate and its chain."""
+    key: FilePath
+    """PEM file with the private key."""
+
+
+class ListenSettings(_Section):
+    """Where requests come in."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8080
+    """Port to listen on."""
+    workers: Count = 1
+    """Processes that answer. More than one needs `quotas.storage` on a server."""
+    tls: TlsSettings | None = None
+    """Serve HTTPS with this certificate; without it, HTTP."""
+
+
+class AdminSettings(_Section):
+    """Where health checks and metrics are answered."""
+
+    enabled: Flag = True
+    """Whether there is an admin listener."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 9090
+    """Port to listen on."""
+    exposed: Flag = False
+    """Allow an address that is not loopback: everybody who reaches it reads health and metrics."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "AdminSettings":
+        if not self.exposed and not _is_loopback(self.host):
+            raise ValueError(
+                f"the admin listener would be open to others at `{self.host}`; "
+                "listen on 127.0.0.1, or say `exposed: true`"
+            )
+        return self
+
+
+class LimitSettings(_Section):
+    """How much one request, and all of them together, may take of a worker."""
+
+    body: Size = written("32MiB")
+    """Largest request body; 413 beyond."""
+    header_bytes: Size = written("64KiB", ge=8192)
+    """Request line and headers together; 431 beyond. At least 8KiB."""
+    depth: Count = Field(default=64, le=256)
+    """How deep objects and arrays of a body may nest; 400 beyond."""
+    values: Count = 500_000
+    """How many values a body above 1 MiB may hold; 400 beyond."""
+    response: Size = written("64MiB")
+    """Largest answer of an upstream that is not a stream; 502 beyond."""
+    concurrency: Count = 2048
+    """Requests that one worker has in hand at a time; 503 beyond."""
+    connections: Count = 16_384
+    """Connections that one worker keeps open; more wait to be accepted."""
+
+
+class TimeoutSettings(_Section):
+    """How long each step may take."""
+
+    header: Duration = written("10s")
+    """From connecting, or from the last response, to the end of a request's headers."""
+    body: Duration = written("30s")
+    """Between two chunks of a request body."""
+    body_rate: Size = written("1KiB")
+    """Bytes a second that a long body must keep up on average."""
+    judging: Duration = written("5s")
+    """To decide and to make the record durable."""
+    connect: Duration = written("5s")
+    """To connect to an upstream."""
+    first_byte: Duration = written("10m")
+    """From sending a request to an upstream to its answer; without streaming, the whole of it."""
+    idle: Duration = written("2m")
+    """Between two chunks of a streamed answer."""
+    stop: Duration = written("30s")
+    """How long requests in hand may still run after the gateway is told to stop."""
+
+
+class AccountSettings(_Section):
+    """Who stands behind the keys."""
+
+    database: str = "accounts.db"
+    """SQLite file, or an SQLAlchemy URL without a password (use the driver's password file)."""
+    secret: FilePath = written("accounts.secret")
+    """File with the secret that keys are digested with. Back it up with the database."""
+    poll: Duration = written("500ms")
+    """How often changes of accounts are looked for."""
+    max_stale: Duration = written("15m")
+    """How long permissions rest on the last snapshot while the database is down."""
+    anonymous: Flag = False
+    """Judge requests that present no key, as nobody's (`status: none`)."""
+
+    @property
+    def url(self) -> str:
+        """The database as an SQLAlchemy URL."""
+        return self.database
+
+    @field_validator("database")
+    @classmethod
+    def _as_url(cls, text: str, info: ValidationInfo) -> str:
+        base = (info.context or {}).get("base", Path())
+        scheme, found, rest = text.partition("://")
+        if not found:
+            return f"sqlite:///{Path(base) / Path(text).expanduser()}"
+        if scheme.startswith("sqlite"):
+            return f"{scheme}:///{Path(base) / rest.removeprefix('/')}"
+        if ":" in rest.partition("/")[0].rpartition("@")[0]:
+            raise ValueError("the URL holds a password; leave it to the driver's password file")
+        return text
+
+
+class AuditSettings(_Section):
+    """How records are kept."""
+
+    directory: FilePath = written("audit")
+    """Folder of the segments. Its disk decides how fast permits are."""
+    node: Name = "gateway"
+    """Name of this machine in records; each worker adds its number."""
+    origin: Name = "bailiwick"
+    """Name of this installation in checkpoints."""
+    keys: FilePath | None = None
+    """Folder of the signing keys; default: `keys` in `directory`."""
+    pseudonyms: FilePath | None = None
+    """Folder of the keys that stand in for addresses; default: `pseudonyms` in `directory`."""
+    pseudonym_period: Literal["day", "month", "year"] = "month"
+    """How often the key that stands in for addresses changes."""
+    outside: tuple[FilePath, ...] = ()
+    """Folders, best on other machines, that get each signed checkpoint."""
+    raw_retention: Lapse = written("0s")
+    """How long raw addresses are kept, apart from the records and erasable. Whole days."""
+    queue: Count = Field(default=8192, ge=64)
+    """Records that may wait to be written; beyond that, controlled models answer 503."""
+    segment: Size = written("64MiB")
+    """Size at which a new segment begins."""
+    checkpoint_every: Duration = written("1m")
+    """How often a checkpoint is signed."""
+    fsync: Flag = True
+    """Wait for the disk. `false` forfeits every promise; it is for measuring."""
+
+
+class KeySettings(_Section):
+    """Where a secret is found. It is never written into the settings."""
+
+    env: str | None = None
+    """Name of the environment variable that holds it."""
+    file: FilePath | None = None
+    """File that holds it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                "a key is not written into the settings; name a variable (`{env: NAME}`) "
+                "or a file (`{file: PATH}`)"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> "KeySettings":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("name either `env` or `file`")
+        return self
+
+
+class UpstreamSettings(_Section):
+    """A server that answers for some models."""
+
+    name: Name
+    """How records, metrics and messages call it."""
+    base_url: str
+    """`https://HOST`, or with what stands in front of `/v1`; no slash at the end."""
+    dialects: tuple[Literal["anthropic", "openai"], ...]
+    """The dialects that it speaks."""
+    models: dict[str, str]
+    """Catalogue id to the upstream's name for it. `provider/*` is every model of a provider, and
+    `*` in the name the part behind the provider."""
+    key: KeySettings | None = None
+    """The operator's key at the upstream."""
+    key_header: str = Field(default="x-api-key", pattern=r"^[a-z0-9-]+$")
+    """Header that carries it; `authorization` sends it as a bearer token."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with every request."""
+    fields: dict[str, Any] = Field(default_factory=dict)
+    """Set in every body, as text, whatever the caller says."""
+    processing: tuple[PlaceCode, ...] = ()
+    """Every place where inference may run; none named: unknown."""
+    egress: PlaceCode | None = None
+    """Place from which this gateway reaches it; default: unknown."""
+    endpoint: PlaceCode | None = None
+    """Place of the endpoint called; default: unknown."""
+
+
+class QuotaSettings(_Section):
+    """Where quotas are counted."""
+
+    storage: str = Field(default="memory://", pattern=r"^(memory://|rediss?://.+)$")
+    """`memory://` for one worker, or `redis://HOST:PORT/DB` (Valkey or Redis)."""
+
+
+class ReloadSettings(_Section):
+    """How changed files are noticed."""
+
+    interval: Duration = written("2s")
+    """How often the policy, catalogue, location and settings files are looked at."""
+    settle: Lapse = written("500ms")
+    """How long a changed file must have been left alone before it is read."""
+
+
+class LoggingSettings(_Section):
+    """What the gateway tells its operator. Records of decisions are not here but in the audit."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important message that is written."""
+    format: Literal["text", "json"] = "text"
+    """One line of text, or one JSON object, for each message; to standard error."""
+
+
+class Settings(_Section):
+    """The settings file of a gateway."""
+
+    policy: FilePath
+    """The policy file."""
+    catalog: tuple[FilePath, ...] = ()
+    """Files that extend the built-in catalogue of models, in order."""
+    listen: ListenSettings = section()
+    admin: AdminSettings = section()
+    limits: LimitSettings = section()
+    timeouts: TimeoutSettings = section()
+    location: LocationSettings = LocationSettings()
+    accounts: AccountSettings = section()
+    audit: AuditSettings = section()
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    quotas: QuotaSettings = section()
+    reload: ReloadSettings = section()
+    logging: LoggingSettings = section()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

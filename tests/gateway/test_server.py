@@ -1,0 +1,426 @@
+"""Hostile bytes against a real gateway: every answer is a clear 4xx, and nothing gets past."""
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from gateway_process import GatewayProcess
+from gateway_raw import ask, message, request, talk
+from gateway_upstream import Upstream
+
+BODY = message()
+XB = "x-forwarded-for: 198.51.100.7\r\n"
+"""Requests with this are denied: should one be served all the same, a rule was passed by."""
+
+
+def post(lines: str, body: bytes | str = BODY, path: str = "/v1/messages") -> bytes:
+    """Write a request whose headers are given to the last byte."""
+    raw = body.encode() if isinstance(body, str) else body
+    return f"POST {path} HTTP/1.1\r\nhost: g\r\nx-api-key: key-a\r\n{lines}\r\n".encode("latin-1") + raw
+
+
+def chunked(body: str, extension: str = "", end: str = "0\r\n\r\n") -> str:
+    return f"{len(body):x}{extension}\r\n{body}\r\n{end}"
+
+
+TE = "transfer-encoding: chunked\r\n"
+N = len(BODY)
+SMUGGLED = "POST /v1/messages HTTP/1.1\r\nhost: g\r\nx-api-key: key-a\r\ncontent-length: 0\r\n\r\n"
+
+FRAMING = {
+    "both lengths": post(f"content-length: {N}\r\n{TE}", chunked(BODY)),
+    "both lengths, the other way round": post(f"{TE}content-length: {N}\r\n", chunked(BODY)),
+    "a length of 4 and chunks": post(f"content-length: 4\r\n{TE}", chunked(BODY)),
+    "a length and chunks that end early": post(f"content-length: {N + 5}\r\n{TE}", "0\r\n\r\n" + BODY),
+    "two lengths": post(f"content-length: {N}\r\ncontent-length: {N + 1}\r\n"),
+    "two equal lengths": post(f"content-length: {N}\r\ncontent-length: {N}\r\n"),
+    "a list of lengths": post(f"content-length: {N}, {N + 1}\r\n"),
+    "a list of equal lengths": post(f"content-length: {N}, {N}\r\n"),
+    "a negative length": post("content-length: -1\r\n"),
+    "a signed length": post(f"content-length: +{N}\r\n"),
+    "a hexadecimal length": post(f"content-length: 0x{N:x}\r\n"),
+    "a length with a blank inside": post(f"content-length: 1 {N}\r\n"),
+    "an empty length": post("content-length:\r\n"),
+    "an enormous length": post("content-length: 99999999999999999999999\r\n"),
+    "a length with an underscore": post(f"content_length: {N}\r\n"),
+    "xchunked": post("transfer-encoding: xchunked\r\n", chunked(BODY)),
+    "chunked, identity": post("transfer-encoding: chunked, identity\r\n", chunked(BODY)),
+    "identity, chunked": post("transfer-encoding: identity, chunked\r\n", chunked(BODY)),
+    "gzip, chunked": post("transfer-encoding: gzip, chunked\r\n", chunked(BODY)),
+    "chunked, chunked": post("transfer-encoding: chunked, chunked\r\n", chunked(BODY)),
+    "identity": post(f"transfer-encoding: identity\r\ncontent-length: {N}\r\n"),
+    "two encodings": post(f"{TE}transfer-encoding: identity\r\n", chunked(BODY)),
+    "two times chunked": post(TE + TE, chunked(BODY)),
+    "quoted": post('transfer-encoding: "chunked"\r\n', chunked(BODY)),
+    "a semicolon": post("transfer-encoding: chunked;a=b\r\n", chunked(BODY)),
+    "a tab": post("transfer-encoding:\tchunked\r\n", chunked(BODY)),
+    "a vertical tab": post("transfer-encoding:\x0bchunked\r\n", chunked(BODY)),
+    "capitals": post("Transfer-Encoding: CHUNKED\r\n", chunked(BODY)),
+    "a blank before the colon": post("transfer-encoding : chunked\r\n", chunked(BODY)),
+    "an underscore": post(f"transfer_encoding: chunked\r\ncontent-length: {N}\r\n"),
+    "a folded header": post("transfer-encoding:\r\n chunked\r\n", chunked(BODY)),
+    "a folded other header": post(f"x-a: b\r\n c\r\ncontent-length: {N}\r\n"),
+    "a bare CR in a header": post(f"x-a: b\rtransfer-encoding: chunked\r\ncontent-length: {N}\r\n"),
+    "a bare LF in a header": post(f"x-a: b\ntransfer-encoding: chunked\r\ncontent-length: {N}\r\n"),
+    "a NUL in a header": post(f"x-a: b\x00\r\ncontent-length: {N}\r\n"),
+    "a header without a colon": post(f"transfer-encoding chunked\r\ncontent-length: {N}\r\n"),
+    "a header without a name": post(f": chunked\r\ncontent-length: {N}\r\n"),
+    "a chunk extension": post(TE, chunked(BODY, ";a=b")),
+    "a quoted chunk extension": post(TE, chunked(BODY, ';a="\r\n"')),
+    "a long chunk extension": post(TE, chunked(BODY, ";" + "a" * 40_000)),
+    "an extension with a bare LF": post(TE, chunked(BODY, ";a\n")),
+    "a chunk size with a blank": post(TE, f"{N:x} \r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk size with 0x": post(TE, f"0x{N:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a signed chunk size": post(TE, f"+{N:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a negative chunk size": post(TE, f"-{N:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "an enormous chunk size": post(TE, f"ffffffffffffffffff\r\n{BODY}\r\n0\r\n\r\n"),
+    "an empty chunk size": post(TE, f"\r\n{BODY}\r\n0\r\n\r\n"),
+    "zeros before a chunk size": post(TE, f"00000{N:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk that is too short": post(TE, f"{N + 2:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk that is too long": post(TE, f"{N - 2:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "no CRLF behind a chunk": post(TE, f"{N:x}\r\n{BODY}0\r\n\r\n"),
+    "two letters for a CRLF": post(TE, f"{N:x}\r\n{BODY}XX0\r\n\r\n"),
+    "a bare LF behind a chunk": post(TE, f"{N:x}\r\n{BODY}\n0\r\n\r\n"),
+    "bare LFs in chunks": post(TE, f"{N:x}\n{BODY}\n0\n\n"),
+    "a bare CR in a chunk": post(TE, f"{N:x}\r{BODY}\r\n0\r\n\r\n"),
+    "trailers": post(TE, chunked(BODY, "", "0\r\nx-api-key: key-b\r\n\r\n")),
+    "trailers that name a length": post(TE, chunked(BODY, "", "0\r\ncontent-length: 5\r\n\r\n")),
+    "no last chunk": post(TE, chunked(BODY, "", "")),
+    "a last chunk of many zeros": post(TE, chunked(BODY, "", "0000000\r\n\r\n")),
+    "no CRLF behind the last chunk": post(TE, chunked(BODY, "", "0\r\n")),
+    "a request in a body of no length": post("content-length: 0\r\n", SMUGGLED)[:-1],
+    "a request behind a short body": post(f"content-length: {N - 1}\r\n"),
+    "two hosts": post(f"host: other\r\ncontent-length: {N}\r\n"),
+    "two keys": post(f"x-api-key: key-b\r\ncontent-length: {N}\r\n"),
+    "an expectation": post(f"expect: 100-continue\r\ncontent-length: {N}\r\n"),
+    "another expectation": post(f"expect: something\r\ncontent-length: {N}\r\n"),
+    "an upgrade": post(f"connection: upgrade\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\ncontent-length: {N}\r\n"),
+    "a websocket": post("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\ncontent-length: 0\r\n", ""),
+    "HTTP/0.9": b"POST /v1/messages\r\n" + BODY.encode(),
+    "HTTP/1.0 with chunks": post(TE, chunked(BODY)).replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "HTTP/2.0": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"HTTP/2.0"),
+    "HTTP/1.2": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"HTTP/1.2"),
+    "an HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00" * 20,
+    "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64,
+    "a PROXY line": b"PROXY TCP4 203.0.113.1 127.0.0.1 1 2\r\n" + request(BODY),
+    "two blanks in the request line": post(f"content-length: {N}\r\n").replace(b"POST ", b"POST  "),
+    "a tab in the request line": post(f"content-length: {N}\r\n").replace(b"POST ", b"POST\t"),
+    "a blank before the method": b" " + post(f"content-length: {N}\r\n"),
+    "empty lines before": b"\r\n\r\n" + post(f"content-length: {N}\r\n"),
+    "a method in small letters": post(f"content-length: {N}\r\n").replace(b"POST ", b"post "),
+    "a method that is not one": post(f"content-length: {N}\r\n").replace(b"POST ", b"PO(ST "),
+    "lines that end in LF": post(f"content-length: {N}\r\n").replace(b"\r\n", b"\n"),
+    "lines that end in CR": post(f"content-length: {N}\r\n").replace(b"\r\n", b"\r"),
+    "101 headers": post("".join(f"h{i}: 1\r\n" for i in range(101)) + f"content-length: {N}\r\n"),
+    "a header of 1 MB": post(f"x-a: {'a' * 1_000_000}\r\ncontent-length: {N}\r\n"),
+    "a header name of 70,000 letters": post(f"{'a' * 70_000}: 1\r\ncontent-length: {N}\r\n"),
+    "a path of 70,000 letters": post(f"content-length: {N}\r\n", path="/" + "a" * 70_000),
+    "a header that is not ASCII": post(f"x-forwarded-for: 203.0.113.1\xff\r\ncontent-length: {N}\r\n"),
+    "a key that is not ASCII": post(f"content-length: {N}\r\n").replace(b"key-a", b"key-\xe9"),
+    "gzip": post(f"content-encoding: gzip\r\ncontent-length: {N}\r\n"),
+    "zstd": post(f"content-encoding: zstd\r\ncontent-length: {N}\r\n"),
+    "deflate in capitals": post(f"Content-Encoding: DEFLATE\r\ncontent-length: {N}\r\n"),
+    "identity, gzip": post(f"content-encoding: identity, gzip\r\ncontent-length: {N}\r\n"),
+    "two content encodings": post(f"content-encoding: identity\r\ncontent-encoding: gzip\r\ncontent-length: {N}\r\n"),
+}  # fmt: skip
+
+
+def test_the_corpus_of_framings_is_large_enough() -> None:
+    assert len(FRAMING) >= 80
+
+
+@pytest.mark.parametrize("data", FRAMING.values(), ids=FRAMING.keys())
+def test_a_doubtful_framing_is_one_request_or_none(
+    data: bytes, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    heard = talk(gateway.port, data, wait=0.12)
+
+    assert len(heard.statuses) <= 2, heard
+    assert all(200 <= status < 500 for status in heard.statuses), heard
+    assert len(upstream.seen) <= 1
+    if upstream.seen:
+        assert heard.statuses[0] == 200
+        assert upstream.last.body["messages"] == [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize("data", FRAMING.values(), ids=FRAMING.keys())
+def test_a_request_behind_a_doubtful_one_is_never_taken_for_a_part_of_it(
+    data: bytes, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """A denied request follows on the same connection; it may be refused or cut, never served."""
+    follower = request(message("the follower"), headers=XB)
+
+    heard = talk(gateway.port, data + follower, wait=0.12)
+
+    assert all(200 <= status < 500 for status in heard.statuses), heard
+    assert heard.statuses.count(200) <= 1
+    assert b"the follower" not in b"".join(seen.raw for seen in upstream.seen)
+
+
+SERVED = "/v1/messages"
+PATHS = [
+    "//v1/messages", "/v1//messages", "/v1/messages/", "/v1/messages//", "/v1/./messages", "/./v1/messages",
+    "/v1/x/../messages", "/../v1/messages", "/v1/messages/..", "/v1/messages/.", "/v1/models/../messages",
+    "/v1/messages;a=b", "/v1;a/messages", "/v1/messages;", "/v1/messages%3b", "/v1/messages%00", "/v1/messages%20",
+    "/v1/messages%0d%0a", "/v1/messages%09", "/v1%2f%2fmessages", "/v1/messages%2f", "/%2fv1/messages", "%2fv1/messages",
+    "/v1/%2e/messages", "/v1/x/%2e%2e/messages", "/%2e%2e/v1/messages", "/v1%5cmessages", "/v1\\messages",
+    "\\v1\\messages", "/v1%252fmessages", "/v1/%256dessages", "/v1/messages%3fmodel=x", "/v1/messages%23",
+    "/V1/messages", "/v1/Messages", "/v1/MESSAGES", "/v1/message", "/v1/messages1", "/v1/messages.json",
+    "/v1/mess%C3%A4ges", "/v1/messages%ff", "/v1/%u006dessages", "/v1/messages\x7f", "/api/v1/messages",
+    "/v1/v1/messages", "/v1", "/", "", "*", "/v1/messages/count_tokens/", "/v1/messages/batches", "/v1/complete",
+    "/v1/completions", "/v1/audio/speech", "/v1/images/generations", "/v1/files", "/v1/assistants", "/v1/realtime",
+    "/v1/models/", "/v1/models//a", "/v1/models/a//b", "/v1/models/../../etc/passwd", "/v1/models/%2e%2e/messages",
+    "/admin", "/metrics", "/healthz", "/readyz", "/.git/config", "/v1/messages,/v1/models",
+    "http://gateway/v1/messages", "http://gateway/v1/models", "http://elsewhere.example/v1/messages", "https://gateway/v1/messages",
+    "http://user:secret@gateway/v1/messages", "gateway:80", "ftp://gateway/v1/messages", "//elsewhere.example/v1/messages",
+    "http:/v1/messages", "/v1/messages http://elsewhere/",
+]  # fmt: skip
+
+
+def test_the_corpus_of_paths_is_large_enough() -> None:
+    assert len(PATHS) >= 60
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_that_is_not_listed_serves_nothing(
+    path: str, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    heard = talk(gateway.port, request(BODY, path=path), wait=1)
+
+    assert heard.statuses in ([400], [404], [405], []), heard
+    assert upstream.seen == []
+
+
+@pytest.mark.parametrize("path", ["/v1/%6dessages", "/v1%2fmessages", "/%76%31/messages", "/v1/messages#x"])
+def test_an_escaped_path_is_judged_as_what_it_is_served_as(
+    path: str, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """The server unescapes once and hides what was written; judged and served stay the same."""
+    heard = talk(gateway.port, request(BODY, path=path), wait=1)
+    denied = talk(gateway.port, request(BODY, path=path, headers=XB), wait=1)
+
+    assert heard.statuses == [200]
+    assert upstream.last.path == gateway.events(event="judged")[-1]["path"] == SERVED
+    assert denied.statuses == [403]
+    assert len(upstream.seen) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LOCK", "FOO"])
+def test_a_method_that_is_not_meant_is_refused(
+    method: str, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    heard = talk(gateway.port, request(BODY, method=method, headers="x-http-method-override: POST\r\n"), wait=1)
+    listing = talk(gateway.port, request("", path="/v1/models", method="POST"), wait=1)
+
+    assert heard.statuses == [405]
+    assert b"\r\nallow: POST\r\n" in heard.data
+    assert listing.statuses == [405]
+    assert b"\r\nallow: GET\r\n" in listing.data
+    assert upstream.seen == []
+
+
+def test_a_tunnel_is_not_opened(gateway: GatewayProcess) -> None:
+    for target in ("elsewhere.example:443", "127.0.0.1:22"):
+        heard = talk(gateway.port, f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n".encode(), wait=0.2)
+
+        assert heard.statuses in ([400], [404], [405])
+
+
+@pytest.mark.parametrize("host", ["", "elsewhere.example", "a/v1/models?", "localhost:22", "[::1]", "a@b"])
+def test_the_host_changes_nothing(host: str, gateway: GatewayProcess, upstream: Upstream) -> None:
+    data = request(BODY).replace(b"host: gateway", f"host: {host}".encode())
+
+    heard = talk(gateway.port, data, wait=1)
+
+    assert heard.statuses in ([200], [400])
+    assert all(seen.header("host") == [f"127.0.0.1:{upstream.port}"] for seen in upstream.seen)
+
+
+def test_a_refusal_is_recorded_and_counted(gateway: GatewayProcess) -> None:
+    status, answer = ask(gateway.port, "{", path="/v1/chat/completions")
+
+    row = gateway.event(event="refusal", id=answer["bailiwick"]["decision"])
+    assert status == 400
+    assert row["code"] == answer["error"]["code"] == "body_not_json"
+    assert row["path"] == "/v1/chat/completions"
+    end = time.monotonic() + 4
+    while 'reason="body_not_json"' not in gateway.admin("/metrics")[1]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_record_of_a_hostile_path_stays_one_line(gateway: GatewayProcess) -> None:
+    for path in ("/%0a%0dx", "/%1b[31m", "/%e2%80%ae", "/" + "a" * 9000):
+        _, answer = ask(gateway.port, BODY, path=path)
+
+        row = gateway.event(event="refusal", id=answer["bailiwick"]["decision"])
+        assert len(row["path"]) <= 200
+
+
+def test_a_bug_of_ours_is_no_pass(gateway: GatewayProcess, upstream: Upstream) -> None:
+    status, answer = ask(gateway.port, BODY, key="key-bug")
+
+    assert status == 500
+    assert "bug" not in json.dumps(answer)
+    assert upstream.seen == []
+
+
+# -- sizes ---------------------------------------------------------------------------------------
+
+
+def memory_kb(gateway: GatewayProcess) -> int:
+    pid = gateway.event(event="start")["pid"]
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_that_is_too_large_is_refused_and_not_kept(
+    declared: bool, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    size = 40 * 1024 * 1024
+    head = "content-length: 41943040\r\n" if declared else TE
+    before = memory_kb(gateway)
+
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        connection.sendall(post(head, ""))
+        piece = b" " * 65536 if declared else b"10000\r\n" + b" " * 65536 + b"\r\n"
+        sender = threading.Thread(target=_send, args=(connection, piece, size // 65536), daemon=True)
+        sender.start()
+        answer = connection.recv(65536)
+        sender.join(10)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"body_too_large" in answer
+    assert memory_kb(gateway) - before < 24 * 1024
+    assert upstream.seen == []
+
+
+def _send(connection: socket.socket, piece: bytes, times: int) -> None:
+    try:
+        for _ in range(times):
+            connection.sendall(piece)
+    except OSError:
+        return
+
+
+def test_a_body_without_an_end_is_cut_off(gateway: GatewayProcess) -> None:
+    """Ten gigabytes would take long; it is enough that the sender is stopped."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        connection.sendall(post(TE, ""))
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            while time.monotonic() < began + 8:
+                connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+
+    assert time.monotonic() - began < 6
+
+
+BOMBS = {
+    "depth": b'{"model":"claude-test","x":' + b"[" * 100_000,
+    "closed depth": b'{"model":"claude-test","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "digits": b'{"model":"claude-test","x":' + b"9" * 1_000_000 + b"}",
+    "values": b'{"model":"claude-test","x":[' + b"{}," * 600_000 + b"1]}",
+    "keys": b"{" + b",".join(b'"k%d":1' % i for i in range(150_000)) + b"}",
+    "gzip": b"\x1f\x8b\x08" + b"\x00" * 500_000,
+    "escapes": b'{"model":"' + b"\\u0061" * 300_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_a_bomb_is_refused_quickly_and_cheaply(
+    bomb: bytes, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    before = memory_kb(gateway)
+    began = time.monotonic()
+
+    status, _ = ask(gateway.port, bomb)
+
+    assert status == 400
+    assert time.monotonic() - began < 1
+    assert memory_kb(gateway) - before < 64 * 1024
+    assert upstream.seen == []
+
+
+# -- slowness ------------------------------------------------------------------------------------
+
+
+def slow(port: int, first: bytes, drip: bytes, seconds: float) -> tuple[float, bytes]:
+    """Send something, then one byte every 0.1 s; tell when the other side had enough."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as connection:
+        connection.sendall(first)
+        heard = b""
+        while time.monotonic() < began + seconds:
+            try:
+                connection.sendall(drip)
+                chunk = connection.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            heard += chunk
+            if not chunk:
+                break
+        return time.monotonic() - began, heard
+
+
+def test_slow_senders_are_cut_and_others_do_not_notice(gateway: GatewayProcess, upstream: Upstream) -> None:
+    heads = {
+        "headers": b"POST /v1/messages HTTP/1.1\r\nhost: g\r\nx-a: ",
+        "nothing": b"",
+        "a body": post("content-length: 5000\r\n", "{"),
+        "a chunked body": post(TE, "1\r\n{\r\n"),
+        "a large body": post("content-length: 500000\r\n", "{"),
+    }
+    drips = {"headers": b"a", "nothing": b"", "a body": b" ", "a chunked body": b"1\r\n \r\n", "a large body": b" "}
+    found: dict[str, tuple[float, bytes]] = {}
+    threads = [
+        threading.Thread(target=lambda n=name: found.update({n: slow(gateway.port, heads[n], drips[n], 4)}))
+        for name in heads
+        for _ in range(8)
+    ]
+
+    for thread in threads:
+        thread.start()
+    times = []
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        assert ask(gateway.port, BODY)[0] == 200
+        times.append(time.monotonic() - began)
+
+    for name, (seconds, heard) in found.items():
+        assert seconds < 3.5, name
+        if "body" in name:
+            assert heard.startswith(b"HTTP/1.1 408 "), (name, heard)
+            assert b"body_timeout" in heard
+    assert sorted(times)[len(times) // 2] < 0.2
+
+
+def test_a_body_that_stops_is_cut(gateway: GatewayProcess) -> None:
+    heard = talk(gateway.port, post("content-length: 500\r\n", '{"model":'), wait=3)
+
+    assert heard.statuses == [408]
+    assert heard.seconds < 2.5
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(gateway: GatewayProcess) -> None:
+    for head in ("content-length: 500\r\n", "content-length: 500000\r\n", TE):
+        with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+            connection.sendall(post(head, '{"model":'))
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(2)
+            assert connection.recv(4096)[9:12] in {b"400", b""}
+
+    assert ask(gateway.port, BODY)[0] == 200
+    assert _faults(gateway) == []
+
+
+def _faults(gateway: GatewayProcess) -> list[str]:
+    """List the last lines of what was raised in the gateway, but for the bug that is made."""
+    text = gateway.output.read_text()
+    raised = [part.rstrip().splitlines()[-1] for part in text.split("Traceback")[1:]]
+    return [line for line in raised if line != "RuntimeError: a bug"]
