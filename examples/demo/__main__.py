@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 COLOURS = {"permit": "green", "deny": "red", "refused": "yellow"}
 
 

@@ -7,14 +7,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from types import TracebackType
+from typing import Any
 
 from examples.demo import model_server
 
 from bailiwick.accounts import AccountDatabase
+from bailiwick.audit import Filters, show
 from bailiwick.bootstrap import load_policy
 
 POLICY = Path(__file__).parent.parent / "reported.yaml"
@@ -111,13 +114,14 @@ class Gateway:
             f"-H 'content-type: application/json' -d '{body}'"
         )
 
-    def records(self, decision: str) -> dict[str, object]:
-        """Find the audit record of a decision."""
-        for path in sorted(self.audit.glob("*.jsonl")):
-            for line in path.read_text().splitlines():
-                event = json.loads(line)["event"]
-                if event.get("decision") == decision or event.get("id") == decision:
-                    return dict(event)
+    def record(self, decision: str, patience_s: float = 2) -> Mapping[str, Any]:
+        """Find the audit record of a decision; a refusal's may come a moment later."""
+        until = time.monotonic() + patience_s
+        sought = Filters(frozenset({"decision"}), fields={"id": decision})
+        while time.monotonic() < until:
+            for entry in show(self.audit, sought):
+                return entry.record.event
+            time.sleep(0.02)
         return {}
 
     def _write_files(self) -> None:

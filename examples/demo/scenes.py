@@ -55,11 +55,12 @@ def play(scene: Scene, gateway: Gateway) -> Answer:
     began = time.perf_counter()
     reply = scene.send(gateway, scene)
     spent = (time.perf_counter() - began) * 1000
-    record = gateway.records(reply.decision) if reply.decision else {}
-    if not record.get("effect"):
-        return Answer("permit" if reply.status == 200 else "refused", "edge", reply.text, spent)
-    rules = record.get("determining") or [reason["code"] for reason in record.get("reasons", [])]  # type: ignore[union-attr, index]
-    return Answer(str(record["effect"]), str(record.get("layer", "")), ", ".join(rules), spent)
+    record = gateway.record(reply.decision) if reply.decision.startswith("dec_") else {}
+    if not record:
+        return Answer("refused", "edge", reply.text.partition(" (decision")[0], spent)
+    reasons = [reason["code"] for reason in record["reasons"] if reason["code"] != "rule.denied"]
+    because = ", ".join(dict.fromkeys([*record["determining"], *reasons]))
+    return Answer(record["effect"], record["layer"], because, spent)
 
 
 def messages(stream: bool = False) -> Sender:
@@ -118,8 +119,8 @@ def _refused(error: anthropic.APIStatusError | openai.APIStatusError) -> Reply:
 
 def two_models(gateway: Gateway, scene: Scene) -> Reply:
     """Send a body with two ``model`` keys: a harmless one and the one that is wanted."""
-    text = '{"model": "llama-3.1-405b", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}], '
-    text += f'"model": "{scene.model}"}}'
+    text = f'{{"model": "{OPEN}", "messages": [{{"role": "user", "content": "Hi"}}], '
+    text += f'"max_tokens": 5, "model": "{scene.model}"}}'
     headers = {
         "x-api-key": gateway.keys[scene.account], "x-forwarded-for": scene.address,
         "content-type": "application/json", "anthropic-version": "2023-06-01",
@@ -132,7 +133,12 @@ def two_models(gateway: Gateway, scene: Scene) -> Reply:
         return Reply(error.code, "", json.loads(error.read())["error"]["message"])
 
 
-FRONTIER, QUOTAS, MULTIMODAL, OPEN = "claude-3.5-opus", "gpt-4o", "gemini-ultra", "llama-3.1-405b"
+FRONTIER, QUOTAS, MULTIMODAL, OPEN = (
+    "claude-3.5-opus",
+    "gpt-4o",
+    "gemini-ultra",
+    "meta/llama-3.1-405b",
+)
 SCENES = (
     Scene("Firm in Boston", "us-firm", "US", "8.8.8.8", FRONTIER, "permit", messages()),
     Scene(
