@@ -1,6 +1,6 @@
 """Facts written as text, as embedded tests, the shared corpus and the command line give them.
 
-    {model: anthropic/claude-opus-4-1, address: US, card: [US, unknown], labels: [research],
+    {model: anthropic/claude-opus-4-1, address: US, card: [US, CA], labels: [research],
      ownership: {ofac-50: no}, end_user: {place: DE}, time: 2026-07-01T00:00Z}
 
 What is left out is ``UNKNOWN``, with three exceptions that spare everybody much typing: the
@@ -41,8 +41,8 @@ def read_facts(given: Mapping[str, Value], catalog: Catalog, now: datetime) -> F
         at = read_time(str(given["time"])) if "time" in given else now
     except InvalidInput as error:
         problems.extend(error.problems)
-    if "model" not in given:
-        problems.append(Problem("no `model` is given", "name a model of the catalogue"))
+    if not isinstance(given.get("model"), str):
+        problems.append(Problem("no `model` is given", "name one model of the catalogue"))
     if problems:
         raise InvalidInput(problems)
     return Facts(catalog.resolve(str(given["model"])), at, values)
@@ -67,7 +67,8 @@ def read_time(text: str) -> datetime:
     """Read an ISO 8601 time with its zone, or a date as its first instant in UTC."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.astimezone(UTC) if at.tzinfo else at
+    except (ValueError, OverflowError):
         raise InvalidInput.of(
             f"`{text}` is not a time", "write it as 2026-07-01T00:00Z or 2026-07-01"
         ) from None
@@ -75,7 +76,7 @@ def read_time(text: str) -> datetime:
         if len(text) > len("2026-07-01"):
             raise InvalidInput.of(f"`{text}` has no time zone", "end it with Z for UTC")
         return at.replace(tzinfo=UTC)
-    return at.astimezone(UTC)
+    return at
 
 
 def _one(known: Dimension, text: str) -> str:

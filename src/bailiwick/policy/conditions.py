@@ -81,7 +81,7 @@ class ConditionReader:
                 yield from self._plain(key, value, here)
 
     def _hidden(self, value: Any, effect: RuleEffect, path: Path) -> Iterator[Condition]:
-        if value not in {"ok", "yes", "no"}:
+        if not isinstance(value, str) or value not in {"ok", "yes", "no"}:
             self.problems.error(path, f"`hidden` is `ok`, `yes` or `no`, not `{value}`")
         elif value == "ok" and effect.is_strict:
             self.problems.error(
@@ -171,6 +171,12 @@ class ConditionReader:
         if not isinstance(value, dict):
             texts = self._texts(value, path)
             names = frozenset(texts) - {UNKNOWN}
+            if texts and not names:
+                self.problems.error(
+                    path,
+                    f"`{known.name}` lists nothing but `unknown`",
+                    "name what it may be as well; any known set would satisfy this",
+                )
             self._names(known, names, path)
             yield Condition(known.name, any_of=names, unknown=UNKNOWN in texts)
             return
@@ -227,4 +233,8 @@ class ConditionReader:
         if not all(isinstance(text, str) for text in texts):
             self.problems.error(path, f"`{path[-1]}` needs a name or a list of names")
             return []
+        if "" in texts:
+            self.problems.error(path, f"`{path[-1]}` has an empty name")
+        for text in sorted({one for one in texts if texts.count(one) > 1}):
+            self.problems.error(path, f"`{text}` is listed twice")
         return texts

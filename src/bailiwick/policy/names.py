@@ -43,25 +43,9 @@ class PlaceReader:
         self.names = names
         self.problems = problems
 
-    def define(self, shapes: Mapping[str, PlaceGroupShape], path: Path) -> None:
-        """Define the groups of one file, whatever their order."""
-        waiting = dict(shapes)
-        while waiting:
-            ready = [
-                name
-                for name, shape in waiting.items()
-                if not set(shape.use or ()) & (waiting.keys() - {name})
-            ]
-            if not ready:
-                looped = ", ".join(f"`{name}`" for name in sorted(waiting))
-                self.problems.error(
-                    (*path, min(waiting)), f"place groups {looped} use each other in a circle"
-                )
-                return
-            for name in ready:
-                self._define_one(name, waiting.pop(name), (*path, name))
-
-    def _define_one(self, name: str, shape: PlaceGroupShape, path: Path) -> None:
+    def define(self, name: str, shape: PlaceGroupShape) -> None:
+        """Define one group; the groups that it uses are defined already."""
+        path = ("places", name)
         if canonical(name) or group(name):
             self.problems.key(
                 path,
@@ -76,7 +60,7 @@ class PlaceReader:
                 f"place group `{name}` has no `include` and no `use`",
                 'an empty group is never "anywhere"; list its places',
             )
-        include = self._codes(shape.include or (), (*path, "include"))
+        include = own = self._codes(shape.include or (), (*path, "include"))
         sets = [
             self._used(one, name, (*path, "use", index))
             for index, one in enumerate(shape.use or ())
@@ -86,7 +70,12 @@ class PlaceReader:
         include |= self._territories(include, shape, name, path)
         exclude = self._codes(shape.exclude or (), (*path, "exclude"))
         for used in sets:
-            exclude |= used.exclude - include
+            others = [PlaceSet(own, if_subdivision_unknown=False), *sets]
+            exclude |= {
+                place
+                for place in used.exclude
+                if not any(other.contains(place) for other in others if other is not used)
+            }
         self._check_excluded(exclude, include, path)
         unknown = self._subdivision_answer(shape, sets, include | exclude, name, path)
         self.names.places[name] = PlaceSet(include, exclude, unknown)
@@ -208,6 +197,24 @@ class PlaceReader:
                 code="territories",
             )
         return PlaceSet(frozenset({place}), frozenset(), None)
+
+
+def define_places(parts: Iterable[tuple[PlaceReader, Mapping[str, PlaceGroupShape]]]) -> None:
+    """Define the groups of all files of a rule set, whatever their order."""
+    waiting = [(reader, *named) for reader, shapes in parts for named in shapes.items()]
+    while waiting:
+        names = {name for _, name, _ in waiting}
+        ready = [one for one in waiting if not {*(one[2].use or ())} & (names - {one[1]})]
+        if not ready:
+            looped = ", ".join(f"`{name}`" for name in sorted(names))
+            message = f"place groups {looped} use each other in a circle"
+            reader, name, _ = min(waiting, key=lambda one: one[1])
+            reader.problems.key(("places", name), message, "one of them must list its places")
+            reader.names.places |= dict.fromkeys(names, PlaceSet(frozenset()))
+            return
+        for reader, name, shape in ready:
+            reader.define(name, shape)
+        waiting = [one for one in waiting if one not in ready]
 
 
 class ModelReader:

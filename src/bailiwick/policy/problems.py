@@ -1,13 +1,21 @@
 """Collect every problem of a policy, each with its position in the file."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bailiwick.documents import Document, Path
-from bailiwick.errors import InvalidInput, Problem, Severity
+from bailiwick.errors import InvalidInput, Position, Problem, Severity
+
+NEEDS = {
+    "string_type": "needs one plain value, not a list or mapping",
+    "list_type": "needs a list",
+    "dict_type": "needs keys with values, as in `key: value`",
+    "model_type": "needs keys with values, as in `key: value`",
+}
+"""What a value of the wrong type should have been."""
 
 
 class Problems:
@@ -36,20 +44,18 @@ class Problems:
         """Report a key that is wrong by itself."""
         self._into.append(Problem(message, help, self.document.key_position(path)))
 
-    def shape(
-        self, failed: ValidationError, known: dict[Path, Iterable[str]] | None = None
-    ) -> None:
-        """Report what pydantic found about the shape."""
-        del known
+    def shape(self, failed: ValidationError, known: Callable[[Path], Iterable[str]]) -> None:
+        """Report what pydantic found about the shape; ``known`` lists the keys of a mapping."""
         for detail in failed.errors(include_url=False):
-            self._shape_detail(detail, failed.title)
+            self._shape_detail(detail, failed.title, known)
 
-    def _shape_detail(self, detail: ErrorDetails, title: str) -> None:
-        path = self._path(detail["loc"])
+    def _shape_detail(
+        self, detail: ErrorDetails, title: str, known: Callable[[Path], Iterable[str]]
+    ) -> None:
+        path = self._path(detail["loc"], detail["type"] in {"extra_forbidden", "missing"})
         kind, last = detail["type"], str(detail["loc"][-1]) if detail["loc"] else title
         if kind == "extra_forbidden":
-            keys = detail.get("ctx", {}).get("keys", ())
-            self.key(path, f"unknown key `{last}`", did_you_mean(last, keys))
+            self.key(path, f"unknown key `{last}`", did_you_mean(last, known(path[:-1])))
         elif kind == "missing":
             self.error(path, f"missing key `{last}`")
         elif kind == "too_short":
@@ -71,13 +77,15 @@ class Problems:
             message, _, hint = text.partition("; ")
             self.error(path, message, hint or None)
         else:
-            self.error(path, f"`{self._name(path)}`: {detail['msg'].lower()}")
+            text = NEEDS.get(kind, detail["msg"].lower())
+            self.error(path, f"`{self._name(path)}` {text}")
 
-    def _path(self, loc: tuple[str | int, ...]) -> Path:
+    def _path(self, loc: Path, ends_in_key: bool) -> Path:
         """Drop the parts of pydantic's location that are its own and not in the file."""
         path: Path = ()
         for index, part in enumerate(loc):
-            if (*path, part) in self.document.positions or index == len(loc) - 1:
+            is_key = ends_in_key and index == len(loc) - 1
+            if (*path, part) in self.document.positions or is_key:
                 path = (*path, part)
         return path
 
@@ -97,6 +105,6 @@ def did_you_mean(text: str, known: Iterable[str]) -> str | None:
 
 def raise_if_errors(problems: Iterable[Problem]) -> None:
     """Raise ``InvalidInput`` with all problems if one of them is an error."""
-    found = sorted(set(problems), key=lambda one: (str(one.position), one.message))
+    found = sorted(set(problems), key=lambda one: (one.position or Position(""), one.message))
     if any(problem.severity is Severity.ERROR for problem in found):
         raise InvalidInput(found)

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, Path, Value, parse_document
 from bailiwick.errors import InvalidInput, Problem
-from bailiwick.facts import DIMENSIONS, NETWORKS, read_facts
+from bailiwick.facts import DIMENSIONS, NETWORKS, OWNERSHIP_PREFIX, read_facts
+from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
-from bailiwick.policy.names import ModelReader, Names, PlaceReader
+from bailiwick.policy.headers import check_headers
+from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
 from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
 from bailiwick.policy.rules import (
     Example,
@@ -28,12 +30,21 @@ from bailiwick.policy.rules import (
     Rule,
     RuleEffect,
 )
-from bailiwick.policy.shape import ModelGroupShape, PolicyShape, RestrictionShape, RuleShape
+from bailiwick.policy.shape import (
+    ExampleShape,
+    ModelGroupShape,
+    PolicyShape,
+    RestrictionShape,
+    RuleShape,
+    known_keys,
+)
 
 Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
 
 MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "authority")
+NOT_USED = ("catalog", "refusal", "accounts")
+"""Keys that only the policy itself can have; a rule set that it uses has them for itself alone."""
 MAX_FILES = 64
 
 
@@ -98,10 +109,9 @@ class _PolicyReader:
 
     def read(self, text: str, file: str) -> Policy:
         main = self._rule_set(text, file, prefix="")
+        policy = self._assemble(main) if main else None
         raise_if_errors(self.problems)
-        assert main is not None  # noqa: S101 - without a main file there was an error above
-        policy = self._assemble(main)
-        raise_if_errors(self.problems)
+        assert policy is not None  # noqa: S101 - without a main file there was an error above
         return policy
 
     # -- files ---------------------------------------------------------------------------------
@@ -135,7 +145,7 @@ class _PolicyReader:
         try:
             return PolicyShape.model_validate(document.value), document
         except ValidationError as failed:
-            problems.shape(failed)
+            problems.shape(failed, known_keys)
             return None
 
     def _include(self, into: _RuleSet, shape: PolicyShape, document: Document) -> None:
@@ -157,14 +167,27 @@ class _PolicyReader:
         if loaded is None:
             return
         file, text = loaded
-        used = self._rule_set(text, file, prefix=f"{_set_name(reference)}#")
-        if used is None:
-            return
-        problems = Problems(document, self.problems)
-        if used.authority == self.sets[0].authority:
+        problems, prefix = Problems(document, self.problems), f"{_set_name(reference)}#"
+        if any(one.prefix == prefix for one in self.sets):
             problems.error(
                 path,
-                f"`{reference}` has the same authority as this policy, `{used.authority}`",
+                f"two rule sets are called `{prefix[:-1]}`",
+                "the ids of their rules begin with that name; rename one of the files",
+            )
+            return
+        used = self._rule_set(text, file, prefix)
+        if used is None:
+            return
+        shape, used_document = used.files[0]
+        for key in NOT_USED:
+            if key in shape.model_fields_set:
+                Problems(used_document, self.problems).warn(
+                    (key,), f"`{key}` of a rule set that is used is not read"
+                )
+        if used.authority in {one.authority for one in self.sets if one is not used}:
+            problems.error(
+                path,
+                f"`{reference}` has the same authority as another rule set, `{used.authority}`",
                 "files of the same owner go under `include`; another owner's says `authority`",
             )
 
@@ -196,7 +219,6 @@ class _PolicyReader:
     def _header(self, made: _RuleSet, shape: PolicyShape, problems: Problems) -> None:
         required = (shape.evidence.required if shape.evidence else None) or ()
         made.required = frozenset(required)
-        self._dimensions(required, problems, ("evidence", "required"))
         for name in shape.anonymizers or ():
             if name not in DEFAULT_ANONYMIZERS:
                 problems.key(
@@ -206,10 +228,13 @@ class _PolicyReader:
                 )
         made.anonymizers = {**DEFAULT_ANONYMIZERS, **(shape.anonymizers or {})}
 
-    def _dimensions(self, names: Iterable[str], problems: Problems, path: Path) -> None:
+    def _dimensions(
+        self, made: _RuleSet, names: Iterable[str], problems: Problems, path: Path
+    ) -> None:
         known = {*DIMENSIONS, "ownership", "end_user"}
+        known |= {OWNERSHIP_PREFIX + name for name in made.names.ownership}
         for index, name in enumerate(names):
-            if name not in known and not name.startswith("ownership."):
+            if name not in known:
                 problems.error(
                     (*path, index), f"unknown dimension `{name}`", did_you_mean(name, known)
                 )
@@ -217,9 +242,17 @@ class _PolicyReader:
     def _resolve(self, made: _RuleSet) -> None:
         """Names first, from all files; then the rules that use them."""
         readers = [self._readers(made, document) for _, document in made.files]
-        for (shape, _), (places, _, _) in zip(made.files, readers, strict=True):
+        for shape, _ in made.files:
             made.names.ownership.update(shape.ownership or ())
-            places.define(shape.places or {}, ("places",))
+        define_places(
+            (places, shape.places or {})
+            for (shape, _), (places, _, _) in zip(made.files, readers, strict=True)
+        )
+        first, document = made.files[0]
+        required = (first.evidence.required if first.evidence else None) or ()
+        self._dimensions(
+            made, required, Problems(document, self.problems), ("evidence", "required")
+        )
         for (shape, _), (_, models, _) in zip(made.files, readers, strict=True):
             models.define(shape.models or {}, ("models",))
         for (shape, document), (_, models, conditions) in zip(made.files, readers, strict=True):
@@ -259,15 +292,17 @@ class _PolicyReader:
                 f"first at {made.positions[shape.id]}",
             )
         made.positions[shape.id] = str(problems.document.position(path))
+        if shape.id.startswith(f"{BUILTIN}."):
+            problems.error((*path, "id"), f"`{shape.id}` is the name of a built-in rule")
         where = self._where(shape, problems, path)
-        self._dimensions(shape.requires or (), problems, (*path, "requires"))
+        self._dimensions(made, shape.requires or (), problems, (*path, "requires"))
         selector = getattr(shape, effect.value)
         rule = Rule(
             id=made.prefix + shape.id,
             effect=effect,
             models=self._models(selector, models, (*path, effect.value)),
             authority=shape.authority or made.authority,
-            where=conditions.where(where, effect, (*path, "where")) if where else (),
+            where=conditions.where(where, effect, (*path, "where")) if where is not None else (),
             where_any=conditions.where_any(shape.where_any, effect, (*path, "where_any"))
             if shape.where_any is not None
             else (),
@@ -283,7 +318,11 @@ class _PolicyReader:
         if effect is RuleEffect.EXEMPT:
             self._exempt(shape, rule, problems, path)
         self._features(shape, problems, path)
-        return _with_required(rule, made.required | frozenset(shape.requires or ()))
+        if shape.to is not None and shape.to.headers is not None:
+            check_headers(shape.to.headers, problems, (*path, "to", "headers"))
+        rule = _with_required(rule, made.required | frozenset(shape.requires or ()))
+        self._requires(shape, rule, problems, (*path, "requires"))
+        return rule
 
     def _where(self, shape: RuleShape, problems: Problems, path: Path) -> dict[str, Value] | None:
         if shape.labels is None:
@@ -304,18 +343,26 @@ class _PolicyReader:
         return models.group(selector, path)
 
     def _exempt(self, shape: RuleShape, rule: Rule, problems: Problems, path: Path) -> None:
-        named = {one.dimension for one in rule.where if one.any_of or one.all_of}
-        if not named & {"labels", "principal"}:
+        named = [one for one in rule.where if one.any_of or one.all_of]
+        named = [one for one in named if one.dimension in {"labels", "principal"}]
+        if not named:
             problems.error(
                 path,
                 f"exemption `{shape.id}` names nobody",
                 "give `labels` or `where: {principal: ...}`",
             )
+        elif all(one.unknown for one in named):
+            problems.warn(
+                path,
+                f"exemption `{shape.id}` is also for principals of whom nothing is known",
+                "remove `unknown: ok`",
+            )
         if rule.until_at is None:
             problems.error(
                 path, f"exemption `{shape.id}` has no end", "give `until`; exemptions are dated"
             )
-        if "*" in rule.selector:
+        every = frozenset(self.catalog.models)
+        if "*" in rule.selector or every == rule.models != frozenset(rule.selector):
             problems.error(
                 (*path, "exempt"), f"exemption `{shape.id}` is for every model", "name the models"
             )
@@ -328,6 +375,16 @@ class _PolicyReader:
                     (*path, "to", "features", "deny"),
                     f"unknown feature `{name}`",
                     did_you_mean(name, DIMENSIONS["features"].values),
+                )
+
+    def _requires(self, shape: RuleShape, rule: Rule, problems: Problems, path: Path) -> None:
+        named = {part for fact in rule.required for part in (fact, fact.split(".")[0])}
+        for name in shape.requires or ():
+            if rule.effect.is_strict and name not in named:
+                problems.warn(
+                    path,
+                    f"rule `{shape.id}` requires `{name}` and has no condition on it",
+                    "it changes nothing",
                 )
 
     def _lifts_exist(self, made: _RuleSet, shape: PolicyShape, problems: Problems) -> None:
@@ -359,6 +416,7 @@ class _PolicyReader:
         uncontrolled = frozenset(main.names.uncontrolled - main.names.kept_controlled)
         controlled = models - uncontrolled
         rules = [rule for one in self.sets for rule in one.rules]
+        self._owners()
         if not any(rule.effect is RuleEffect.PERMIT for rule in rules):
             problems.warn(
                 (),
@@ -376,7 +434,7 @@ class _PolicyReader:
             anonymizers=main.anonymizers,
             max_age_s=dict((shape.evidence.max_age if shape.evidence else None) or {}),
             refusal=self._refusal(shape, problems),
-            examples=tuple(self._examples(main)),
+            examples=tuple(self._examples(main, rules)),
             findings=tuple(self._findings(main, rules)),
             ownership={
                 name: OwnershipRule(name, one.threshold, one.seeds, one.method)
@@ -390,6 +448,19 @@ class _PolicyReader:
             files=tuple(self.read_files),
             warnings=tuple(self.problems),
         )
+
+    def _owners(self) -> None:
+        """Report rules that speak for the authority of another rule set: they could widen it."""
+        owners: dict[str, _RuleSet | None] = {one.authority: one for one in self.sets}
+        owners[BUILTIN] = None
+        for one in self.sets:
+            for rule in one.rules:
+                if owners.setdefault(rule.authority, one) is not one:
+                    message = (
+                        f"rule `{rule.id}` speaks for `{rule.authority}`, which is not its own"
+                    )
+                    hint = "write the rule in the rule set of that owner"
+                    self.problems.append(Problem(message, hint, rule.position))
 
     def _refusal(self, shape: PolicyShape, problems: Problems) -> Refusal:
         given = shape.refusal
@@ -421,8 +492,19 @@ class _PolicyReader:
                     )
                 yield Finding(name, one.of, one.then, one.cure, one.next)
 
-    def _examples(self, main: _RuleSet) -> Iterator[Example]:
+    def _wanted(self, example: ExampleShape, problems: Problems, path: Path) -> None:
+        for key in example.want.keys() - WANTED:
+            problems.key((*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED))
+        effect = example.want.get("effect")
+        if effect not in EFFECTS:
+            problems.error(
+                (*path, "want", "effect"),
+                f"a test wants an `effect`, one of {', '.join(f'`{one}`' for one in EFFECTS)}",
+            )
+
+    def _examples(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Example]:
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        exemptions = {rule.id for rule in rules if rule.effect is RuleEffect.EXEMPT}
         for shape, document in main.files:
             problems = Problems(document, self.problems)
             for index, one in enumerate(shape.tests or ()):
@@ -432,9 +514,12 @@ class _PolicyReader:
                 except InvalidInput as error:
                     for problem in error.problems:
                         problems.error((*path, "facts"), problem.message, problem.help)
-                for key in one.want.keys() - WANTED:
-                    problems.key(
-                        (*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED)
+                self._wanted(one, problems, path)
+                for approved in set(one.approved or ()) - exemptions:
+                    problems.error(
+                        (*path, "approved"),
+                        f"`{approved}` is no exemption of this policy",
+                        did_you_mean(approved, exemptions),
                     )
                 yield Example(
                     one.note,
@@ -447,6 +532,7 @@ class _PolicyReader:
 
 WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "quotas"}
 """What an embedded test can ask for."""
+EFFECTS = ["permit", "deny", "undetermined"]
 
 
 def _derived(rules: Iterable[Rule]) -> Iterator[Rule]:

@@ -5,8 +5,9 @@ meaning. Every scalar arrives as text (``bailiwick.documents``), so each type sa
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -25,7 +26,7 @@ from bailiwick.errors import InvalidInput
 from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
 from bailiwick.policy.rules import RuleEffect
 
-DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h|d)")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -89,7 +90,9 @@ _DATED = {"type": "string", "format": "date-time"}
 
 Flag = Annotated[bool, *_reading(_flag, {"type": "boolean"})]
 Whole = Annotated[int, *_reading(_whole, {"type": "integer", "minimum": 1})]
-Seconds = Annotated[int, *_reading(_seconds, {"type": "string", "pattern": DURATION.pattern})]
+Seconds = Annotated[
+    int, *_reading(_seconds, {"type": "string", "pattern": f"^{DURATION.pattern}$"})
+]
 Day = Annotated[date, *_reading(_day, {"type": "string", "format": "date"})]
 Moment = Annotated[
     datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})
@@ -142,6 +145,11 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
+def _needs(*keys: str, exactly: str = "anyOf") -> ConfigDict:
+    """Tell editors which keys one must be given of; validators say it to everybody else."""
+    return ConfigDict(json_schema_extra={exactly: [{"required": [str(key)]} for key in keys]})
+
+
 class EvidenceShape(_Shape):
     """What must be known, and how old data may be."""
 
@@ -156,6 +164,8 @@ class EvidenceShape(_Shape):
 
 class PlaceGroupShape(_Shape):
     """A named group of places."""
+
+    model_config = _needs("include", "use")
 
     include: Texts | None = Field(None, description="ISO 3166 codes.")
     use: Texts | None = Field(None, description="Built-in groups, or groups of this policy.")
@@ -190,6 +200,8 @@ class ModelGroupShape(_Shape):
 class QuotaShape(_Shape):
     """How much may be used in a while."""
 
+    model_config = _needs("requests", "tokens")
+
     requests: Whole | None = None
     tokens: Whole | None = None
     per: Literal["second", "minute", "hour", "day"]
@@ -210,6 +222,8 @@ class DeniedFeaturesShape(_Shape):
 
 class RestrictionShape(_Shape):
     """What a restrict holds the request to."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     quota: QuotaShape | None = None
     headers: dict[str, str] | None = Field(None, description="Sent to the upstream.")
@@ -235,6 +249,8 @@ Selector = Annotated[
 class RuleShape(_Shape):
     """One rule: exactly one of `permit`, `deny`, `restrict`, `exempt`, and its conditions."""
 
+    model_config = _needs(*RuleEffect, exactly="oneOf")
+
     id: Name
     permit: Selector | None = Field(None, description="Models that this permits.")
     deny: Selector | None = Field(None, description="Models that this denies.")
@@ -242,7 +258,9 @@ class RuleShape(_Shape):
     exempt: Selector | None = Field(None, description="Models for which `lifts` are lifted.")
     where: Conditions | None = Field(None, description="All of these must hold.")
     where_any: Conditions | None = Field(None, description="One of these must hold as well.")
-    labels: Any = Field(None, description="Short for a condition on labels in `where`.")
+    labels: Annotated[Any, WithJsonSchema(_VALUES_SCHEMA)] = Field(
+        None, description="Short for a condition on labels in `where`."
+    )
     requires: Texts | None = Field(
         None, description="As `evidence.required`, for this deny or restrict alone."
     )
@@ -304,7 +322,7 @@ class RefusalShape(_Shape):
     """How refusals are worded."""
 
     status: Literal["403", "451"] = Field(
-        "403", json_schema_extra={"type": "integer", "enum": [403, 451], "const": None}
+        "403", json_schema_extra={"type": "integer", "enum": [403, 451]}
     )
     message: Literal["generic", "informative"] = "generic"
     blocked_by: str | None = None
@@ -346,7 +364,47 @@ class PolicyShape(_Shape):
     tests: Annotated[list[ExampleShape], Field(min_length=1)] | None = None
 
 
+@cache
 def policy_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a policy file, for editors."""
-    schema = PolicyShape.model_json_schema(by_alias=True)
+    schema = _as_written(PolicyShape.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _as_written(schema: Any) -> Any:
+    """Say what a file may hold: no null, no key that is not named, and no noise."""
+    if isinstance(schema, list):
+        return [_as_written(one) for one in schema if one != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _as_written(one) for key, one in schema.items() if one is not None}
+    if isinstance(kept.get("title"), str):
+        del kept["title"]
+    closed = {"additionalProperties": False} if "patternProperties" in kept else {}
+    return {**kept, **closed}
+
+
+def known_keys(path: tuple[str | int, ...]) -> set[str]:
+    """List the keys that the mapping at ``path`` of a policy file may have."""
+    found = [policy_schema()]
+    for part in path:
+        found = [inner for one in _plain(found) if (inner := _inside(one, part)) is not None]
+    return {key for one in _plain(found) for key in one.get("properties", ())}
+
+
+def _plain(schemas: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Follow references and alternatives down to schemas that say something themselves."""
+    for one in schemas:
+        inner = [*one.get("anyOf", ()), *one.get("oneOf", ())]
+        if "$ref" in one:
+            inner.append(policy_schema()["$defs"][one["$ref"].rpartition("/")[2]])
+        yield one
+        yield from _plain(inner)
+
+
+def _inside(schema: dict[str, Any], part: str | int) -> dict[str, Any] | None:
+    if isinstance(part, int):
+        return schema.get("items")
+    others = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+    found = schema.get("properties", {}).get(part) or others[0]
+    return found if isinstance(found, dict) else None
