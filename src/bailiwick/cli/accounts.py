@@ -62,7 +62,9 @@ def _by(by: str | None) -> str:
 def add(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
     id: Annotated[str | None, typer.Option("--id", help="Its id; default a new one.")] = None,  # noqa: A002
-    organisation: Annotated[bool, typer.Option("--organisation", help="It holds accounts.")] = False,
+    organisation: Annotated[
+        bool, typer.Option("--organisation", help="It holds accounts.")
+    ] = False,
     parent: Annotated[str | None, typer.Option("--parent", help="Its organisation.")] = None,
     status: Annotated[str, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")] = "active",
     config: Config = None,
@@ -125,7 +127,10 @@ def show(
             return
         say_table(
             ["id", "kind", "name", "of", "status", "keys"],
-            ((one.id, one.kind, one.name, one.parent or "", one.status, str(one.keys)) for one in rows),
+            (
+                (one.id, one.kind, one.name, one.parent or "", one.status, str(one.keys))
+                for one in rows
+            ),
         )
         return
     details = show_account(accounts, account)
@@ -141,7 +146,10 @@ def _say_account(details: AccountDetails) -> None:
     say(f"[bold]{escape(one.id)}[/] {escape(one.name)} ({one.kind}{escape(under)}): {one.status}")
     say_table(
         ["key", "begins", "created", "expires", "revoked"],
-        ((k.id, k.shown, str(k.created_at), str(k.expires_at or ""), str(k.revoked_at or "")) for k in details.keys),
+        (
+            (k.id, k.shown, str(k.created_at), str(k.expires_at or ""), str(k.revoked_at or ""))
+            for k in details.keys
+        ),
     )
     say_table(
         ["evidence", "value", "tier", "source", "observed", "expires", "state"],
@@ -155,7 +163,10 @@ def _say_account(details: AccountDetails) -> None:
     )  # fmt: skip
     say_table(
         ["label", "source", "grantor", "expires"],
-        ((label.name, label.source, label.grantor, str(label.expires_at or "")) for label in details.labels),
+        (
+            (label.name, label.source, label.grantor, str(label.expires_at or ""))
+            for label in details.labels
+        ),
     )
     say_table(
         ["at", "what", "by", "reason", "detail"],
@@ -168,13 +179,20 @@ def set_command(
     account: Account,
     evidence: Annotated[
         list[str] | None,
-        typer.Option("--evidence", help=f"KIND=PLACE[,PLACE]; kinds {', '.join(PLACE_KINDS)}, ownership.RULE."),
+        typer.Option(
+            "--evidence",
+            help=f"KIND=PLACE[,PLACE]; kinds {', '.join(PLACE_KINDS)}, ownership.RULE.",
+        ),
     ] = None,
     label: Annotated[list[str] | None, typer.Option("--label", help="A label to grant.")] = None,
     unlabel: Annotated[list[str] | None, typer.Option("--unlabel", help="A label to take.")] = None,
-    status: Annotated[str | None, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")
+    ] = None,
     tier: Annotated[str, typer.Option(help=f"One of {', '.join(TIERS)}.")] = "T3",
-    source: Annotated[str, typer.Option(help="Where the evidence or label comes from.")] = "operator",
+    source: Annotated[
+        str, typer.Option(help="Where the evidence or label comes from.")
+    ] = "operator",
     expires: Expires = None,
     config: Config = None,
     database: Database = None,
@@ -191,10 +209,19 @@ def set_command(
         raise BailiwickError("nothing to set", "give --evidence, --label, --unlabel or --status")
     for kind, values in pairs:
         accounts.set_evidence(
-            account, kind, values, actor=actor, reason=reason, source=source, tier=tier, expires_at=until
+            account,
+            kind,
+            values,
+            actor=actor,
+            reason=reason,
+            source=source,
+            tier=tier,
+            expires_at=until,
         )
     for name in label or ():
-        accounts.set_label(account, name, actor=actor, reason=reason, source=source, expires_at=until)
+        accounts.set_label(
+            account, name, actor=actor, reason=reason, source=source, expires_at=until
+        )
     for name in unlabel or ():
         accounts.remove_label(account, name, actor=actor, reason=reason)
     if status is not None:

@@ -32,18 +32,28 @@ def verify_command(
     outside: Annotated[
         Path | None, typer.Option("--outside", help="Folder with checkpoints kept elsewhere.")
     ] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Early segments are elsewhere.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Early segments are elsewhere.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check every record, chain and signature; exit with 1 if anything is wrong."""
     beside = directory / "keys" / "public-keys"
     public = key or (beside if beside.exists() else None)
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
     ) as bar:
         task = bar.add_task("verifying", total=None)
         report = verify(
-            directory, public, outside, lambda done, _: bar.update(task, description=f"{done:,} records"), partial=partial
+            directory,
+            public,
+            outside,
+            lambda done, _: bar.update(task, description=f"{done:,} records"),
+            partial=partial,
         )
     if as_json:
         say_json(
@@ -67,7 +77,11 @@ def verify_command(
 
 
 def _filters(
-    kinds: list[str] | None, fields: list[str] | None, since: str | None, until: str | None, node: str | None
+    kinds: list[str] | None,
+    fields: list[str] | None,
+    since: str | None,
+    until: str | None,
+    node: str | None,
 ) -> Filters:
     for text in fields or ():
         if "=" not in text:
@@ -77,7 +91,7 @@ def _filters(
         read_time(since) if since else None,
         read_time(until) if until else None,
         node,
-        dict(text.split("=", 1) for text in fields or ()),  # type: ignore[misc]  # one `=` is there
+        dict(text.split("=", 1) for text in fields or ()),
     )
 
 

@@ -11,7 +11,7 @@ def serve(
         Path, typer.Option("--config", "-c", help="The gateway's settings file.")
     ] = Path("bailiwick.yaml"),
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; without good settings and policy it does not start."""
+    """Run the gateway until SIGTERM or Ctrl-C; it starts only with good settings and policy."""
     from bailiwick.bootstrap import run_gateway
 
     run_gateway(config)
