@@ -252,7 +252,7 @@ def test_every_kind_of_list_is_loaded_and_expires(setting: dict[str, Any], now: 
     made = load_locator(settings(anonymizers=[setting]), now)
     row = made.status(now)[1]
 
-    assert row.kind == setting["kind"]
+    assert (row.kind, row.schema) == (setting["kind"], setting["kind"])
     assert row.role in ("network", "relay")
     assert row.expires_at is not None
     assert made.status(row.expires_at)[1].freshness is Freshness.EXPIRED
@@ -349,6 +349,17 @@ class TestImport:
         assert path.read_bytes() == before
         assert [p.name for p in into.iterdir()] == [path.name]
 
+    def test_data_without_a_place_or_from_the_future_are_not_imported(
+        self, mmdb: Write, tmp_path: Path, now: datetime
+    ) -> None:
+        nowhere = mmdb({"8.8.8.0/24": {"country_code": "EU"}}, name="nowhere.mmdb")
+        future = mmdb({"8.8.8.0/24": DE}, name="future.mmdb", built_at=now + timedelta(days=9))
+
+        for path, why in ((nowhere, "names no place"), (future, "in the future")):
+            with pytest.raises(DamagedFile, match=why):
+                import_source("mmdb", path, tmp_path / "data", now)
+        assert not (tmp_path / "data").exists()
+
     @pytest.mark.parametrize(
         ("kind", "options"),
         [
@@ -389,6 +400,7 @@ class TestImport:
         {"anonymizers": [{"kind": "cidr_list", "path": "x", "network": "onion"}]},
         {"anonymizers": [{"kind": "geofeed", "path": "x"}]},
         {"anonymizers": [{"kind": "cidr_list"}]},
+        {"anonymizers": [{"kind": "cidr_list", "path": "x", "min_confidence": 50}]},
         {"nat64_prefixes": ["2001:db8::/44"]},
         {"trusted_proxies": ["10.0.0.1/8"]},
         {"trusted_proxies": ["proxy.example"]},
@@ -398,7 +410,7 @@ class TestImport:
         {"cache_size": -1},
         {"holder": "whois"},
     ],
-    ids=range(22),
+    ids=range(23),
 )
 def test_settings_that_make_no_sense_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

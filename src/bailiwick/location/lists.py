@@ -216,6 +216,8 @@ def compile_list(
 ) -> tuple[AddressTable, Description]:
     """Compile a list to a table. ``built_at`` dates it if the list itself has no date."""
     chosen = LIST_KINDS[kind]
+    if network and chosen.network is None:  # a feed of servers, not of clients
+        chosen = replace(chosen, read=_server_ranges, role="network")
     read = _Read(name, network or chosen.network)
     rows = _rows(chosen, data, read)
     answers = Answers()

@@ -122,7 +122,7 @@ class _Loader:
             raise DamagedFile(f"`{path}` has SHA-256 {digest}, not the one the settings give")
         modified = datetime.fromtimestamp(origin[-1] / 1e9, UTC)
         table, description = compile_source(setting, data, str(path), modified, self._progress)
-        _check(table, description, setting, group, path, self._now)
+        check_source(table, description, setting, group, path, self._now)
         stale_at, expires_at = _ages(setting, description)
         return Source(
             name, setting.kind, description, table, digest, str(path), stale_at, expires_at, origin
@@ -151,15 +151,14 @@ def compile_source(
         confidence = setting.min_confidence if isinstance(setting, AnonymizerSource) else 1
         return _mmdb(progress)(data, name, min_confidence=confidence)
     network = setting.network if isinstance(setting, AnonymizerSource) else None
-    kind = "digitalocean" if network and setting.kind == "geofeed" else setting.kind
-    return compile_list(kind, data, name, modified, network)
+    return compile_list(setting.kind, data, name, modified, network)
 
 
 def _mmdb(progress: Progress | None) -> Callable[..., tuple[AddressTable, Description]]:
     return partial(compile_mmdb, progress=progress) if progress else compile_mmdb
 
 
-def _check(
+def check_source(
     table: AddressTable,
     description: Description,
     setting: Setting,

@@ -15,12 +15,18 @@ from pydantic import ValidationError
 
 from bailiwick.errors import InvalidInput
 from bailiwick.location.lists import LIST_KINDS
-from bailiwick.location.loading import compile_source
+from bailiwick.location.loading import check_source, compile_source
 from bailiwick.location.locator import Locator
 from bailiwick.location.mmdb import Progress
 from bailiwick.location.settings import AnonymizerSource, LocatedSource
 from bailiwick.location.sources import SourceStatus
-from bailiwick.location.storage import Description, pack_table, read_stable, write_atomically
+from bailiwick.location.storage import (
+    Description,
+    pack_table,
+    read_stable,
+    unpack_table,
+    write_atomically,
+)
 
 IMPORT_KINDS: Final = ("mmdb", *LIST_KINDS)
 """What ``import_source`` reads."""
@@ -83,10 +89,12 @@ def import_source(
     data = read_stable(path)
     dated = built_at or datetime.fromtimestamp(path.stat().st_mtime, UTC)
     table, description = compile_source(setting, data, str(path), min(dated, now), progress)
+    group = "located" if description.role in ("located", "geofeed") else "anonymizers"
+    check_source(table, description, setting, group, path, now)
     packed = pack_table(table, replace(description, name=called))
     target = into / f"{called}.bwl"
+    unpack_table(packed, target.name)
     write_atomically(target, packed)
-    group = "located" if description.role in ("located", "geofeed") else "anonymizers"
     digest = hashlib.sha256(packed).hexdigest()
     return Imported(target, digest, description, len(table), group)
 

@@ -100,6 +100,8 @@ class AnonymizerSource(_File):
             raise ValueError("a geofeed among the anonymizers needs `network`")
         if self.network and self.kind not in LIST_KINDS:
             raise ValueError("`network` is for lists; a database says the class itself")
+        if self.min_confidence > 1 and self.kind != "mmdb":
+            raise ValueError("`min_confidence` is for databases; an import takes it as an option")
         return self
 
 

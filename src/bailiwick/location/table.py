@@ -241,8 +241,8 @@ class _Batch:
 
 
 def _runs_v4(batch: _Batch) -> Runs:
-    whole = np.flatnonzero(batch.flat != batch.split)
-    whole = whole[np.append(True, (np.diff(whole) > 1) | (np.diff(batch.flat[whole]) != 0))]
+    whole = np.append(0, np.flatnonzero(batch.flat[1:] != batch.flat[:-1]) + 1)
+    whole = whole[batch.flat[whole] != batch.split]
     split = (batch.blocks[:, None] << 8) + np.arange(256)
     starts = np.concatenate([whole << 8, split.reshape(-1)])
     ids = np.concatenate([batch.flat[whole], batch.leaves.reshape(-1)]).astype(np.uint16)
