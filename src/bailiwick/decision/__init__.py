@@ -1,5 +1,6 @@
 """Decide: the reference evaluator, the compiled table, and the questions asked of them."""
 
+from bailiwick.decision.batch import BatchDecisions, Encoded, decide_batch
 from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
 from bailiwick.decision.diff import Difference, diff_policies
@@ -26,11 +27,12 @@ from bailiwick.decision.wording import (
 from bailiwick.policy import Obligations, Quota
 
 __all__ = [
-    "DEFAULT_REGIONS", "Access", "Cell", "Change", "Decision", "DecisionTable", "Difference",
-    "Effect", "ExampleResult", "Explanation", "Leak", "Match", "Obligations", "Prepared", "Quota",
-    "Reason", "Row", "RuleView", "SCHEMA",
-    "alternatives", "check_policy", "combine", "compile_table",
-    "condition_in_words", "decision_as_dict", "decision_schema", "diff_policies", "explain",
+    "DEFAULT_REGIONS", "SCHEMA",
+    "Access", "BatchDecisions", "Cell", "Change", "Decision", "DecisionTable", "Difference",
+    "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Match", "Obligations",
+    "Prepared", "Quota", "Reason", "Row", "RuleView",
+    "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
+    "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
     "explanation_as_dict", "fact_in_words", "facts_as_dict", "matrix", "obligations_as_dict",
     "obligations_in_words", "rule_in_words", "run_examples",
 ]  # fmt: skip

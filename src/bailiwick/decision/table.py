@@ -7,7 +7,7 @@ worked out once and remembered; the cost does not grow with the number of rules.
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice, product
@@ -150,6 +150,12 @@ class DecisionTable:
         """Look up what one value of one fact satisfies; everything, if no rule asks."""
         column = self._columns.get(fact)
         return column.entry(value) if column else Entry(self._every, free=self._every)
+
+    def signature(self, fact: str, value: Fact) -> Hashable:
+        """Give what tells this value from others; equal signatures are always decided alike."""
+        if value is PENDING or _several(fact, value):
+            return value
+        return self.entry(fact, value), value is UNKNOWN
 
     @property
     def absolute_denies(self) -> int:
