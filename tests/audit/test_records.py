@@ -126,11 +126,11 @@ def test_a_long_value_is_cut_and_the_record_says_how_long_it_was() -> None:
 
 
 def test_many_values_share_one_budget() -> None:
-    record = head({"kind": "k", "headers": ["z" * 2000 for _ in range(100)]})
+    record = head({"kind": "k", "headers": ["z" * 4000 for _ in range(100)]})
 
     kept = sum(map(len, record["event"]["headers"]))
     assert EVENT_CHARS - 100 < kept <= EVENT_CHARS
-    assert record["capped"]["/headers/20"] == 2000
+    assert record["capped"]["/headers/20"] == 4000
     assert record["capped"]["more"] > 50
 
 
@@ -139,17 +139,17 @@ def test_long_lists_and_deep_trees_are_cut() -> None:
     for _ in range(5000):
         deep = {"a": deep}
 
-    long_record = head({"kind": "k", "list": list(range(1000))})
+    long_record = head({"kind": "k", "list": list(range(5000))})
     deep_record = head({"kind": "k", "deep": deep})
 
     assert long_record["event"]["list"] == list(range(ENTRIES))
-    assert long_record["capped"] == {"/list": 1000}
+    assert long_record["capped"] == {"/list": 5000}
     assert list(deep_record["capped"].values()) == [0]
     assert next(iter(deep_record["capped"])).count("/a") == DEPTH - 1
 
 
 def test_two_long_names_that_begin_alike_stay_two() -> None:
-    record = head({"kind": "k", "n" * 3000: 1, "n" * 3001: 2})
+    record = head({"kind": "k", "n" * 5000: 1, "n" * 5001: 2})
 
     assert sorted(v for k, v in record["event"].items() if k != "kind") == [1, 2]
 
@@ -165,7 +165,7 @@ def test_values_that_json_does_not_know_are_written_as_text_or_lists() -> None:
         "set": frozenset({"b", "a"}),
         "t": (1, 2),
     }
-    long = {**short, "pad": "x" * 3000, "big": 10**5000, "view": MappingProxyType({1: 2})}
+    long = {**short, "pad": "x" * 5000, "big": 10**5000, "view": MappingProxyType({1: 2})}
 
     for event in (short, long):
         record = head(event)

@@ -70,7 +70,9 @@ def load_cases() -> tuple[Case, ...]:
 def load_sentences() -> Mapping[str, str]:
     """Read the design's sentences by id."""
     return {
-        name: text for document in _documents() for name, text in document.value["sentences"].items()
+        name: text
+        for document in _documents()
+        for name, text in document.value["sentences"].items()
     }
 
 
@@ -116,7 +118,11 @@ def differences(case: Case, decision: Decision) -> list[str]:
 def plain_obligations(obligations: Obligations) -> dict[str, Any]:
     """Write obligations as a case does, leaving out what is not asked."""
     quotas = [
-        {key: str(getattr(quota, key)) for key in ("rule", "requests", "tokens", "per", "by") if getattr(quota, key)}
+        {
+            key: str(getattr(quota, key))
+            for key in ("rule", "requests", "tokens", "per", "by")
+            if getattr(quota, key)
+        }
         for quota in obligations.quotas
     ]
     limits = ("max_output_tokens", "max_input_tokens", "max_body_bytes")

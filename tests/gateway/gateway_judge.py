@@ -30,14 +30,14 @@ NOWHERE = "openai/nowhere"
 """Permitted, and served by no upstream."""
 
 OBLIGATIONS = {
-    "key-quota": Obligations(quotas=(Quota("q", "hour", "account", requests=2),)),
+    "key-quota": Obligations(quotas=(Quota("q", "day", "account", requests=2),)),
     "key-two-quotas": Obligations(
         quotas=(
-            Quota("a", "hour", "model", requests=1),
-            Quota("b", "hour", "everybody", requests=3),
+            Quota("a", "day", "model", requests=1),
+            Quota("b", "day", "everybody", requests=3),
         )
     ),
-    "key-tokens": Obligations(quotas=(Quota("t", "hour", "key", tokens=20),)),
+    "key-tokens": Obligations(quotas=(Quota("t", "day", "key", tokens=20),)),
     "key-capped": Obligations(max_output_tokens=100),
     "key-small": Obligations(max_body_bytes=300),
     "key-input": Obligations(max_input_tokens=5),
@@ -98,7 +98,7 @@ class TableJudge:
         return tuple(one for one in every if _decide(asked, one, located).permitted)
 
     def _admit(self, asked: Asked) -> Located:
-        if asked.key not in KEYS:
+        if _kind(asked) not in KEYS:
             raise Unauthenticated("revoked" if asked.key == "key-revoked" else "unknown")
         if asked.key in UNAVAILABLE:
             raise Unavailable(UNAVAILABLE[asked.key])
@@ -108,6 +108,11 @@ class TableJudge:
         address = given[-1].rpartition(",")[2].strip() if given else asked.peer
         place = {"203.0.113": ("XA",), "198.51.100": ("XB",)}.get(address.rpartition(".")[0], ())
         return Located(address, place)
+
+
+def _kind(asked: Asked) -> str:
+    """What a key is called, without what tells it from others of its kind."""
+    return (asked.key or "").partition(":")[0]
 
 
 def _decide(asked: Asked, model: str | None, located: Located) -> Decision:
@@ -121,7 +126,7 @@ def _decide(asked: Asked, model: str | None, located: Located) -> Decision:
     if "audio_input" in asked.features:
         reason = Reason("feature.denied", "no-audio", "operator", "features", "audio_input")
         return Decision(Effect.DENY, ("no-audio",), (reason,))
-    held = OBLIGATIONS.get(asked.key or "", Obligations())
+    held = OBLIGATIONS.get(_kind(asked), Obligations())
     return Decision(Effect.PERMIT, ("all",), (), held)
 
 

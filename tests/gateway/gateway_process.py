@@ -9,12 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gateway_judge
-from bailiwick.gateway import GatewayOptions, Limits, Timeouts, Upstream, serve
+
+from bailiwick.gateway import GatewayOptions, Limits, Timeouts, Tls, Upstream, serve
 
 QUICK = Timeouts(
     header_s=1.5, body_s=1.0, body_bytes_per_s=100_000, connect_s=1.0, first_byte_s=1.5, idle_s=1.0,
@@ -100,18 +102,24 @@ def options(given: dict[str, Any]) -> GatewayOptions:
     limits = Limits(
         **{"body_bytes": 2 * 1024 * 1024, "header_bytes": 16384, **given.get("limits", {})}
     )
-    timeouts = Timeouts(**given["timeouts"]) if "timeouts" in given else QUICK
+    timeouts = Timeouts(**{**asdict(QUICK), **given["timeouts"]}) if "timeouts" in given else QUICK
     return GatewayOptions(
         upstreams, port=given["port"], admin_port=given["admin_port"], limits=limits,
         timeouts=timeouts, workers=given.get("workers", 1), state_directory=given["state"],
         quota_storage=given.get("quotas", "memory://"),
+        tls=Tls(*given["tls"]) if "tls" in given else None,
     )  # fmt: skip
 
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[1])
-    factory = partial(
-        gateway_judge.services, told["log"], told.get("refusal", {}), told.get("fault")
-    )
+    if "real" in told:
+        import gateway_real
+
+        factory = partial(gateway_real.services, told["real"])
+    else:
+        factory = partial(
+            gateway_judge.services, told["log"], told.get("refusal", {}), told.get("fault")
+        )
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     serve(options(told), factory)

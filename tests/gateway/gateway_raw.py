@@ -80,5 +80,10 @@ def ask(port: int, body: bytes | str, **how: Any) -> tuple[int, Any]:
 
 def message(text: str = "hi", model: str = "claude-test", **more: Any) -> str:
     """Write a body of Anthropic Messages."""
-    asked = {"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": text}], **more}
+    asked = {
+        "model": model,
+        "max_tokens": 50,
+        "messages": [{"role": "user", "content": text}],
+        **more,
+    }
     return json.dumps(asked)

@@ -213,7 +213,9 @@ def test_the_parameters_of_the_official_clients_are_known() -> None:
     }  # fmt: skip
 
 
-def test_the_types_of_content_of_the_official_clients_are_known_or_unrecognised_on_purpose() -> None:
+def test_the_types_of_content_of_the_official_clients_are_known_or_unrecognised_on_purpose() -> (
+    None
+):
     folder = Path(anthropic.__file__).parent / "types"
     union = (folder / "content_block_param.py").read_text()
     modules = re.findall(r"from \.(\w+_param) import", union)
@@ -221,7 +223,9 @@ def test_the_types_of_content_of_the_official_clients_are_known_or_unrecognised_
         kind
         for module in modules
         for kind in re.findall(
-            r'^    type: Required\[Literal\["(\w+)"\]\]', (folder / f"{module}.py").read_text(), re.M
+            r'^    type: Required\[Literal\["(\w+)"\]\]',
+            (folder / f"{module}.py").read_text(),
+            re.MULTILINE,
         )
     }
 

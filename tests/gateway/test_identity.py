@@ -168,7 +168,9 @@ def test_two_different_keys_are_refused(gateway: GatewayProcess, upstream: Upstr
     assert upstream.seen == []
 
 
-def test_a_header_that_is_given_twice_is_refused(gateway: GatewayProcess, upstream: Upstream) -> None:
+def test_a_header_that_is_given_twice_is_refused(
+    gateway: GatewayProcess, upstream: Upstream
+) -> None:
     for line in ("x-api-key: key-a", "authorization: a", "host: b", "content-type: text/plain"):
         twice = f"{line}\r\n" * (1 if line.startswith(("x-api-key", "host")) else 2)
 

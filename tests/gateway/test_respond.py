@@ -56,7 +56,8 @@ def test_a_client_is_told_not_to_retry_in_vain() -> None:
     retried = {
         code
         for code, status in STATUS.items()
-        if status == 503 and "x-should-retry" not in dict(refusal(Refused(code, "no"), "r", "openai").headers)
+        if status == 503
+        and "x-should-retry" not in dict(refusal(Refused(code, "no"), "r", "openai").headers)
     }
 
     assert retried == {"overloaded"}

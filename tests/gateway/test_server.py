@@ -19,7 +19,10 @@ XB = "x-forwarded-for: 198.51.100.7\r\n"
 def post(lines: str, body: bytes | str = BODY, path: str = "/v1/messages") -> bytes:
     """Write a request whose headers are given to the last byte."""
     raw = body.encode() if isinstance(body, str) else body
-    return f"POST {path} HTTP/1.1\r\nhost: g\r\nx-api-key: key-a\r\n{lines}\r\n".encode("latin-1") + raw
+    return (
+        f"POST {path} HTTP/1.1\r\nhost: g\r\nx-api-key: key-a\r\n{lines}\r\n".encode("latin-1")
+        + raw
+    )
 
 
 def chunked(body: str, extension: str = "", end: str = "0\r\n\r\n") -> str:
@@ -194,7 +197,9 @@ def test_a_path_that_is_not_listed_serves_nothing(
     assert upstream.seen == []
 
 
-@pytest.mark.parametrize("path", ["/v1/%6dessages", "/v1%2fmessages", "/%76%31/messages", "/v1/messages#x"])
+@pytest.mark.parametrize(
+    "path", ["/v1/%6dessages", "/v1%2fmessages", "/%76%31/messages", "/v1/messages#x"]
+)
 def test_an_escaped_path_is_judged_as_what_it_is_served_as(
     path: str, gateway: GatewayProcess, upstream: Upstream
 ) -> None:
@@ -208,11 +213,17 @@ def test_an_escaped_path_is_judged_as_what_it_is_served_as(
     assert len(upstream.seen) == 1
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LOCK", "FOO"])
+@pytest.mark.parametrize(
+    "method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LOCK", "FOO"]
+)
 def test_a_method_that_is_not_meant_is_refused(
     method: str, gateway: GatewayProcess, upstream: Upstream
 ) -> None:
-    heard = talk(gateway.port, request(BODY, method=method, headers="x-http-method-override: POST\r\n"), wait=1)
+    heard = talk(
+        gateway.port,
+        request(BODY, method=method, headers="x-http-method-override: POST\r\n"),
+        wait=1,
+    )
     listing = talk(gateway.port, request("", path="/v1/models", method="POST"), wait=1)
 
     assert heard.statuses == [405]
@@ -224,12 +235,16 @@ def test_a_method_that_is_not_meant_is_refused(
 
 def test_a_tunnel_is_not_opened(gateway: GatewayProcess) -> None:
     for target in ("elsewhere.example:443", "127.0.0.1:22"):
-        heard = talk(gateway.port, f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n".encode(), wait=0.2)
+        heard = talk(
+            gateway.port, f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n".encode(), wait=0.2
+        )
 
         assert heard.statuses in ([400], [404], [405])
 
 
-@pytest.mark.parametrize("host", ["", "elsewhere.example", "a/v1/models?", "localhost:22", "[::1]", "a@b"])
+@pytest.mark.parametrize(
+    "host", ["", "elsewhere.example", "a/v1/models?", "localhost:22", "[::1]", "a@b"]
+)
 def test_the_host_changes_nothing(host: str, gateway: GatewayProcess, upstream: Upstream) -> None:
     data = request(BODY).replace(b"host: gateway", f"host: {host}".encode())
 
@@ -288,7 +303,9 @@ def test_a_body_that_is_too_large_is_refused_and_not_kept(
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
         connection.sendall(post(head, ""))
         piece = b" " * 65536 if declared else b"10000\r\n" + b" " * 65536 + b"\r\n"
-        sender = threading.Thread(target=_send, args=(connection, piece, size // 65536), daemon=True)
+        sender = threading.Thread(
+            target=_send, args=(connection, piece, size // 65536), daemon=True
+        )
         sender.start()
         answer = connection.recv(65536)
         sender.join(10)
@@ -312,9 +329,7 @@ def test_a_body_without_an_end_is_cut_off(gateway: GatewayProcess) -> None:
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
         connection.sendall(post(TE, ""))
-        with pytest.raises(OSError, match=r"reset|pipe"):
-            while time.monotonic() < began + 8:
-                connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        _send(connection, b"10000\r\n" + b" " * 65536 + b"\r\n", 10**9)
 
     assert time.monotonic() - began < 6
 
@@ -368,7 +383,9 @@ def slow(port: int, first: bytes, drip: bytes, seconds: float) -> tuple[float, b
         return time.monotonic() - began, heard
 
 
-def test_slow_senders_are_cut_and_others_do_not_notice(gateway: GatewayProcess, upstream: Upstream) -> None:
+def test_slow_senders_are_cut_and_others_do_not_notice(
+    gateway: GatewayProcess, upstream: Upstream
+) -> None:
     heads = {
         "headers": b"POST /v1/messages HTTP/1.1\r\nhost: g\r\nx-a: ",
         "nothing": b"",
@@ -376,10 +393,18 @@ def test_slow_senders_are_cut_and_others_do_not_notice(gateway: GatewayProcess, 
         "a chunked body": post(TE, "1\r\n{\r\n"),
         "a large body": post("content-length: 500000\r\n", "{"),
     }
-    drips = {"headers": b"a", "nothing": b"", "a body": b" ", "a chunked body": b"1\r\n \r\n", "a large body": b" "}
+    drips = {
+        "headers": b"a",
+        "nothing": b"",
+        "a body": b" ",
+        "a chunked body": b"1\r\n \r\n",
+        "a large body": b" ",
+    }
     found: dict[str, tuple[float, bytes]] = {}
     threads = [
-        threading.Thread(target=lambda n=name: found.update({n: slow(gateway.port, heads[n], drips[n], 4)}))
+        threading.Thread(
+            target=lambda n=name: found.update({n: slow(gateway.port, heads[n], drips[n], 4)})
+        )
         for name in heads
         for _ in range(8)
     ]
@@ -407,7 +432,9 @@ def test_a_body_that_stops_is_cut(gateway: GatewayProcess) -> None:
     assert heard.seconds < 2.5
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(gateway: GatewayProcess) -> None:
+def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(
+    gateway: GatewayProcess,
+) -> None:
     for head in ("content-length: 500\r\n", "content-length: 500000\r\n", TE):
         with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
             connection.sendall(post(head, '{"model":'))

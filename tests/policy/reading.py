@@ -58,6 +58,6 @@ def errors(text: str, files: Mapping[str, str] | None = None) -> list[str]:
 
 
 def warnings(text: str, files: Mapping[str, str] | None = None) -> list[str]:
-    """List the warnings of a policy that can be used."""
-    found = read(text, files).warnings
+    """List the warnings and notes of a policy that can be used, but for the missing end mark."""
+    found = [one for one in read(text, files).warnings if one.code != "unfinished"]
     return [str(one).removeprefix(f"{FILE}:") for one in found]

@@ -1,9 +1,9 @@
 """What `where` and `where_any` may say about each dimension."""
 
 import pytest
-from policy.reading import HEAD, errors, read, warnings
 
 from bailiwick.facts import DIMENSIONS, Kind
+from policy.reading import HEAD, errors, read, warnings
 
 OWNERSHIP = "ownership: {half: {threshold: '>= 50%', seeds: {}}}\n"
 
@@ -65,7 +65,9 @@ def test_no_conditions_at_all_are_not_written_as_an_empty_list_of_them(key: str)
 @pytest.mark.parametrize("effect", ["deny", "restrict"])
 def test_hidden_ok_goes_with_permits(effect: str) -> None:
     text = where("address: XA, hidden: ok", effect)
-    text = text.replace("'*',", "'*', to: {max_output_tokens: 1},") if effect == "restrict" else text
+    text = (
+        text.replace("'*',", "'*', to: {max_output_tokens: 1},") if effect == "restrict" else text
+    )
 
     assert f"`hidden: ok` goes with a permit; a {effect} takes" in errors(text)[0]
 

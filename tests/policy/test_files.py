@@ -1,9 +1,9 @@
 """What is wrong with a file before it says anything: not YAML, twice the same key, too deep."""
 
 import pytest
-from policy.reading import FILE, HEAD, RULES, errors, problems, read
 
 from bailiwick.errors import InvalidInput
+from policy.reading import FILE, HEAD, RULES, errors, problems, read
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Headers that a restrict sends to the upstream."""
 
 import pytest
+
 from policy.reading import HEAD, errors, read
 
+OWN = "help: a restrict adds headers that the upstream reads, such as `x-moderation`"
 EMPTY_HEADERS = "4:42: `headers` is empty\nhelp: name a header, or remove the key"
 
 
@@ -25,10 +27,7 @@ def headers(text: str) -> str:
     ],
 )  # fmt: skip
 def test_headers_that_are_the_gateways_own_are_refused(name: str) -> None:
-    assert errors(headers(f"{name}: x")) == [
-        f"4:43: header `{name}` is the gateway's own\n"
-        "help: a restrict adds headers that the upstream reads, such as `x-moderation`"
-    ]
+    assert errors(headers(f"{name}: x")) == [f"4:43: header `{name}` is the gateway's own\n{OWN}"]
 
 
 @pytest.mark.parametrize("name", ["x moderation", "x:y", "ü", "-x", "x\\r\\ny", "", "x" * 65])

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from policy.reading import HEAD, RULES, errors, read, small_catalog, warnings
 
 from bailiwick.decision import Effect, compile_table
 from bailiwick.documents import parse_document
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import read_facts, read_time
 from bailiwick.policy import extended_catalog, read_policy
+from policy.reading import HEAD, RULES, errors, read, small_catalog, warnings
 
 PART = "bailiwick: 1\nname: part\n"
 NOW = read_time("2026-06-01T12:00Z")
@@ -61,7 +61,9 @@ def test_included_files_may_include_files() -> None:
     one = PART + "include: two.yaml\n"
     two = PART + "rules: [{id: deep, permit: '*'}]\n"
 
-    assert read(HEAD + "include: one.yaml\n", {"one.yaml": one, "two.yaml": two}).rules[0].id == "deep"
+    assert (
+        read(HEAD + "include: one.yaml\n", {"one.yaml": one, "two.yaml": two}).rules[0].id == "deep"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,12 +95,12 @@ def test_files_that_cannot_be_taken_together_are_told(
 
 def test_place_groups_in_a_circle_through_two_files_are_told() -> None:
     part = PART + "places: {b: {use: a}}\n"
-    found = errors(HEAD + "include: part.yaml\nplaces: {a: {use: b}}\n" + RULES, {"part.yaml": part})
+    found = errors(
+        HEAD + "include: part.yaml\nplaces: {a: {use: b}}\n" + RULES, {"part.yaml": part}
+    )
 
-    assert found == [
-        "4:10: place groups `a`, `b` use each other in a circle\n"
-        "help: one of them must list its places"
-    ]
+    assert len(found) == 1
+    assert found[0].startswith("4:10: place groups `a`, `b` use each other in a circle")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_a_policy_has_at_most_64_files() -> None:
 
 
 def test_where_no_files_are_to_be_read_none_is() -> None:
-    with pytest.raises(InvalidInput, match="`policy.yaml` cannot name other files here: x.yaml"):
+    with pytest.raises(InvalidInput, match=r"`policy\.yaml` cannot name other files here: x\.yaml"):
         read_policy(HEAD + "include: x.yaml\n" + RULES, "policy.yaml", small_catalog())
 
 
@@ -161,6 +163,12 @@ def test_neither_owner_widens_what_the_other_permits(
     assert effect(main, files, model="pa/small", address=address, billing=billing) is expected
 
 
+def test_a_finding_may_be_about_another_owners_permit() -> None:
+    text = HEAD + "use: terms.yaml\naccounts: {f: {of: 'terms#terms', then: review}}\n" + RULES
+
+    assert read(text, {"terms.yaml": TERMS}).findings[0].of == "terms#terms"
+
+
 def test_the_same_rule_id_may_stand_in_two_rule_sets() -> None:
     terms = TERMS.replace("id: terms", "id: anybody")
     policy = read(HEAD + "use: terms.yaml\n" + RULES, {"terms.yaml": terms})
@@ -172,7 +180,9 @@ def test_names_of_one_owner_are_not_names_of_another() -> None:
     main = HEAD + "use: terms.yaml\nplaces: {home: {include: [XA]}}\n" + RULES
     terms = TERMS.replace("address: XA", "address: home")
 
-    assert errors(main, {"terms.yaml": terms})[0].startswith("terms.yaml:4:52: unknown place `home`")
+    assert errors(main, {"terms.yaml": terms})[0].startswith(
+        "terms.yaml:4:52: unknown place `home`"
+    )
 
 
 def test_an_exemption_does_not_lift_another_owners_deny() -> None:
@@ -248,7 +258,9 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "part.yaml").write_bytes(content)
 
     with pytest.raises(InvalidInput, match=r"main.yaml:3:10: `part.yaml` cannot be read"):
-        read_policy(HEAD + "include: part.yaml\n", "main.yaml", small_catalog(), from_disk(tmp_path))
+        read_policy(
+            HEAD + "include: part.yaml\n", "main.yaml", small_catalog(), from_disk(tmp_path)
+        )
 
 
 def test_a_policy_may_bring_models_of_its_own() -> None:
@@ -273,14 +285,13 @@ def test_a_catalogue_that_is_not_there_is_told() -> None:
     ("key", "text"),
     [
         ("refusal", "refusal: {status: 451}"),
-        ("catalog", "catalog: models.yaml"),
         ("accounts", "accounts: {f: {of: terms, then: review}}"),
     ],
 )
-def test_what_only_the_policy_itself_can_say_is_doubtful_elsewhere(key: str, text: str) -> None:
+def test_what_only_the_policy_itself_can_say_is_noted_elsewhere(key: str, text: str) -> None:
     files = {"terms.yaml": TERMS + text + "\n"}
 
     (found,) = warnings(HEAD + "use: terms.yaml\n" + RULES, files)
 
-    assert f"warning: `{key}` of a rule set that is used is not read" in found
+    assert f"note: `{key}` of a rule set that is used is not read" in found
     assert found.startswith("terms.yaml:5:")

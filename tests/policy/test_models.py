@@ -1,6 +1,7 @@
 """Which models a rule or group is about, and what is said where there are none."""
 
 import pytest
+
 from policy.reading import HEAD, RULES, errors, read, warnings
 
 EVERY = {"pa/frontier-1", "pa/frontier-2", "pa/small", "pb/open"}
@@ -57,7 +58,9 @@ def test_a_selector_that_names_nothing_known_is_told(selector: str, expected: st
 
 
 def test_a_pattern_without_models_is_doubtful() -> None:
-    assert any("pattern `pc/*` matches no model of the catalogue" in one for one in warnings(about("pc/*")))
+    assert any(
+        "pattern `pc/*` matches no model of the catalogue" in one for one in warnings(about("pc/*"))
+    )
 
 
 def test_a_group_without_models_is_doubtful() -> None:
@@ -71,4 +74,6 @@ def test_every_model_is_controlled_unless_only_uncontrolled_groups_name_it() -> 
 
     assert read(HEAD + RULES).controlled == EVERY
     assert read(about("open", groups)).controlled == EVERY - {"pb/open"}
-    assert read(about("open", "{open: {ids: pa/small, controlled: false}}")).controlled == EVERY - {"pa/small"}
+    assert read(about("open", "{open: {ids: pa/small, controlled: false}}")).controlled == EVERY - {
+        "pa/small"
+    }

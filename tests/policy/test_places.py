@@ -1,6 +1,7 @@
 """Groups of places: codes that do not exist, circles, and answers that somebody must give."""
 
 import pytest
+
 from policy.reading import HEAD, RULES, errors, read, warnings
 
 
@@ -83,7 +84,9 @@ def test_a_group_that_uses_others_takes_their_answer_on_subdivisions() -> None:
 def test_what_one_group_excludes_another_may_bring_back() -> None:
     most = "most: {include: [XA], exclude: [XA-01], if_subdivision_unknown: match}"
     whole = "whole: {include: [XA]}"
-    made = read(groups(f"{most}\n{whole}\na: {{use: [most, whole]}}\nb: {{use: most, include: XA}}"))
+    made = read(
+        groups(f"{most}\n{whole}\na: {{use: [most, whole]}}\nb: {{use: most, include: XA}}")
+    )
 
     assert made.place_groups["a"].contains("XA-01")
     assert made.place_groups["b"].contains("XA-01")

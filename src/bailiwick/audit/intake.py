@@ -13,12 +13,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from bailiwick.errors import BailiwickError
 
-BATCH: Final = 64
+ENOUGH: Final = 64
+"""A batch of so many waits for no more; it still takes along what is queued already."""
+BATCH: Final = 512
+BATCH_BYTES: Final = 1 << 20
 
 _IDLE, _LINGERING, _GATHERING, _BUSY = range(4)
 
@@ -53,7 +56,7 @@ class Intake:
         self._bell = threading.Lock()
         self._bell.acquire()
         self._mode = _BUSY
-        self._room = BATCH
+        self._room = ENOUGH
         self._company = 0.0
         """How many callers wait at the same time, as a moving average."""
 
@@ -99,7 +102,7 @@ class Intake:
         if not batch and not self.closing:
             self._sleep(_IDLE, idle_seconds)
             self.drain(batch)
-        while batch and len(batch) < BATCH and not self.closing:
+        while batch and len(batch) < ENOUGH and not self.closing:
             mode, room, deadline = self._patience(batch)
             seconds = deadline - time.monotonic()
             if room <= 0 or seconds <= 0:
@@ -118,9 +121,11 @@ class Intake:
 
     def drain(self, batch: list[Item]) -> None:
         """Take what is there, up to a full batch."""
-        queue = self._queue
-        while queue and len(batch) < BATCH:
-            batch.append(queue.popleft())
+        queue, size = self._queue, sum(len(item.head) for item in batch)
+        while queue and len(batch) < BATCH and size < BATCH_BYTES:
+            item = queue.popleft()
+            size += len(item.head)
+            batch.append(item)
 
     def rest(self, seconds: float) -> None:
         """Sleep through new records; only closing ends it early."""
@@ -131,8 +136,10 @@ class Intake:
         """Note how many wait at once: those of a batch that is done, before they are told, and
         those who came meanwhile. A lone caller is always 1.
         """
-        queued = islice(self._queue.copy(), BATCH)
-        waiting = sum(item.waiter is not None for item in chain(batch, queued))
+        waiting = ENOUGH
+        if len(batch) + len(self._queue) < 2 * ENOUGH:
+            items = chain(batch, self._queue.copy())
+            waiting = min(sum(item.waiter is not None for item in items), ENOUGH)
         self._company += (waiting - self._company) / 8
 
     def _patience(self, batch: Sequence[Item]) -> tuple[int, int, float]:
@@ -140,8 +147,8 @@ class Intake:
         lingering = batch[0].since + self._linger
         waiting = [item.since for item in batch if item.waiter is not None]
         if not waiting:
-            return _LINGERING, BATCH - len(batch), lingering
-        missing = min(BATCH - len(batch), round(self._company) - len(waiting))
+            return _LINGERING, ENOUGH - len(batch), lingering
+        missing = min(ENOUGH - len(batch), round(self._company) - len(waiting))
         return _GATHERING, missing, min(lingering, waiting[0] + self._gather)
 
     def _sleep(self, mode: int, seconds: float) -> None:

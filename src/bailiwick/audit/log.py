@@ -26,7 +26,7 @@ from bailiwick.audit.checkpoints import (
     Outside,
     OutsideStatus,
 )
-from bailiwick.audit.intake import BATCH, AuditUnavailable, Intake, Item, Waiter, settle
+from bailiwick.audit.intake import ENOUGH, AuditUnavailable, Intake, Item, Waiter, settle
 from bailiwick.audit.journal import Interruption, Journal, Recovery
 from bailiwick.audit.raw import RawStore
 from bailiwick.audit.records import record_head, timestamp
@@ -370,7 +370,7 @@ class AuditLog:
             _log.debug("audit log still unavailable: %s", error)
             return
         while self._held:
-            batch, self._held = self._held[:BATCH], self._held[BATCH:]
+            batch, self._held = self._held[:ENOUGH], self._held[ENOUGH:]
             self._commit(batch)
         self._interruption = None
         _log.warning("audit log available again")

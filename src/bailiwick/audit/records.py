@@ -5,7 +5,7 @@ character beyond printable ASCII written ``\uXXXX``. So nothing in a value can e
 terminal's cursor or turn its text around, and one event has one spelling.
 
 A value that is too long is cut, and the record says so in ``capped``: which value (a JSON pointer)
-and how long it was.
+and how long it was. Only an event that is longer than one value may be is looked at for that.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-VALUE_CHARS: Final = 2048
+VALUE_CHARS: Final = 4096
 """A longer text is cut to this."""
 EVENT_CHARS: Final = 16_384
 """All texts of one event together are cut to this."""

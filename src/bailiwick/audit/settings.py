@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bailiwick.audit.intake import BATCH
+from bailiwick.audit.intake import ENOUGH
 from bailiwick.errors import InvalidInput
 
 
@@ -30,5 +30,5 @@ class Settings:
     def __post_init__(self) -> None:
         if not (0 <= self.gather_ms <= 10 and 0 <= self.linger_ms <= 10):
             raise InvalidInput.of("`gather_ms` and `linger_ms` are between 0 and 10")
-        if self.raw_days < 0 or self.queue < BATCH:
-            raise InvalidInput.of(f"`raw_days` is at least 0 and `queue` at least {BATCH}")
+        if self.raw_days < 0 or self.queue < ENOUGH:
+            raise InvalidInput.of(f"`raw_days` is at least 0 and `queue` at least {ENOUGH}")

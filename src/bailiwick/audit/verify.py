@@ -105,7 +105,8 @@ def _record_of(line: bytes) -> Record:
         for name, kind in _FIELDS.items():
             if not isinstance(fields[name], kind):
                 raise Damaged(f"`{name}` is not what it should be")
-        return Record(**{name: fields[name] for name in _FIELDS}, fields=fields, line=line)
+        seq, node, at, event, previous, sha256 = (fields[name] for name in _FIELDS)
+        return Record(seq, node, at, event, previous, sha256, fields, line)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"not a record: {error}") from error
 
@@ -599,6 +600,7 @@ class _Segment:
     ) -> None:
         self.check = check
         self.name = name
+        self.writer = name.writer
         self.following = following
         self.expected = expected
         self.line = 0
@@ -606,6 +608,8 @@ class _Segment:
         self.signed = 0
         self.last: Record | None = None
         self.tree = Tree()
+        kept = (check.outside.get(name.stem), check.beside.get(name.stem))
+        self.promises = [promise for promise in kept if promise]
 
     def run(self) -> None:
         end = declared_end(self.check.directory, self.name, self.following)
@@ -660,8 +664,8 @@ class _Segment:
 
     def _check_link(self, record: Record) -> None:
         expected = self.expected
-        if record.node != self.name.writer:
-            self._problem(f"written by `{record.node}`, not by `{self.name.writer}`")
+        if record.node != self.writer:
+            self._problem(f"written by `{record.node}`, not by `{self.writer}`")
         if self.line == 1 and record.seq != self.name.first:
             self._problem(f"begins with record {record.seq}; its name says {self.name.first}")
         if expected.seq is not None and record.seq != expected.seq:
@@ -686,9 +690,8 @@ class _Segment:
             self._compare(checkpoint.root, f"the checkpoint in line {self.line}")
 
     def _check_promises(self) -> None:
-        for promises in (self.check.outside, self.check.beside):
-            promise = promises.get(self.name.stem)
-            if promise and self.tree.size in promise.roots:
+        for promise in self.promises:
+            if self.tree.size in promise.roots:
                 root, where = promise.roots[self.tree.size]
                 self._compare(root, f"the checkpoint `{where}`")
 

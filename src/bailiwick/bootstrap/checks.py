@@ -79,6 +79,7 @@ def _never(
             for model in world.table.policy.controlled & world.catalog.models.keys()
             if _serves(upstreams, upstream, model)
             and world.layers.is_ruled_out(model, now, upstream_facts(upstream))
+            and not world.layers.is_ruled_out(model, now, {})
         )
         if barred:
             shown = ", ".join(barred[:MOST_NAMED]) + (" ..." if len(barred) > MOST_NAMED else "")

@@ -55,7 +55,7 @@ class Gateway:
         loop.run_until_complete(self._close())
 
     async def _close(self) -> None:
-        self.metrics.flush(0)
+        self.metrics.flush(0, self.client.opened)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -65,7 +65,7 @@ class Gateway:
     async def _reporting(self) -> None:
         while True:
             try:
-                self.metrics.flush(len(self.flights))
+                self.metrics.flush(len(self.flights), self.client.opened)
                 self._report(self.services)
             except Exception:  # noqa: BLE001 - logged; the next report may succeed
                 _log.exception("the worker cannot report how it is")

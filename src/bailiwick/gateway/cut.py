@@ -5,6 +5,7 @@ So the socket is found among this process's own, by its peer and its own port, a
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,12 @@ def _descriptors() -> Iterator[int]:
 
 
 def _borrow(fd: int) -> socket.socket:
-    return socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM)
+    own = os.dup(fd)
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        raise
 
 
 def _ends(fd: int) -> _Ends | None:

@@ -45,7 +45,7 @@ class Exchange:
     __slots__ = (
         "answered", "body", "bytes_in", "bytes_out", "connection", "dialect", "endpoint",
         "first_byte_s", "flight", "gateway", "headers", "judged", "lines", "path", "scope",
-        "step", "upstream",
+        "step", "upstream", "whole",
     )  # fmt: skip
 
     def __init__(self, gateway: "Gateway", scope: Scope, connection: Connection) -> None:
@@ -68,6 +68,8 @@ class Exchange:
         self.bytes_out = 0
         self.first_byte_s: float | None = None
         self.upstream: str | None = None
+        self.whole = False
+        """Whether the answer came to its end."""
 
     async def run(self) -> None:
         """Answer the request, whatever happens."""
@@ -199,7 +201,8 @@ class Exchange:
             await self._exchange(target, serialise(body), headers, meter)
         finally:
             if meter is not None and self.first_byte_s is not None:
-                gateway.spend(judged, meter.tokens(self.bytes_in, self.bytes_out))
+                tokens = meter.tokens(self.bytes_in, self.bytes_out, whole=self.whole)
+                gateway.spend(judged, tokens)
 
     async def _exchange(
         self,
@@ -236,6 +239,7 @@ class Exchange:
             raise Refused("upstream_failed", "the upstream broke off") from None
         self.flight.deadline = float("inf")
         self.bytes_out = len(body)
+        self.whole = True
         if meter is not None:
             meter.whole(body)
         self._reply(Reply(answer.status, answer.headers() + headers, body))
@@ -267,6 +271,7 @@ class Exchange:
             await self._break_off("timeout")
         else:
             self.flight.deadline = float("inf")
+            self.whole = True
             self._finish(answer.status, "completed")
 
     async def _break_off(self, kind: str) -> None:
@@ -297,6 +302,8 @@ class Exchange:
         id_ = self.judged.id if self.judged is not None else _refusal_id()
         reply = refusal(refused, id_, self.dialect)
         self.bytes_out = len(reply.body)
+        if refused.code == "body_timeout":
+            reply.headers.append(("connection", "close"))
         if refused.code == "method_not_allowed":
             reply.headers.append(("allow", "GET" if self.endpoint is None else "POST"))
         self._reply(reply)

@@ -68,6 +68,7 @@ class Flight:
         self.why = self.why or "ended"
         if self._watcher is not None:
             self._watcher.cancel()
+            self._watcher = None  # it knows us as well, and nobody would untie the two
 
 
 class Flights:

@@ -5,6 +5,7 @@ only after ``PROMETHEUS_MULTIPROC_DIR`` is set.
 """
 
 from collections import Counter as Tally
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -39,6 +40,9 @@ FIRST_BYTE: Final = Histogram(
 OUTCOMES: Final = Counter(
     "bailiwick_outcomes", "Forwarded requests by how they ended.", ("upstream", "kind")
 )
+OPENED: Final = Counter(
+    "bailiwick_upstream_connections_opened", "Connections opened to upstreams.", ("upstream",)
+)
 IN_HAND: Final = Gauge(
     "bailiwick_requests_in_hand", "Requests in hand.", multiprocess_mode="livesum"
 )
@@ -53,6 +57,7 @@ class Metrics:
         self._places: Tally[str] = Tally()
         self._judging = {effect: JUDGING.labels(effect) for effect in ("permit", "deny")}
         self._first_byte: dict[str, Histogram] = {}
+        self._opened: dict[str, int] = {}
 
     def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
         """Count a request that was answered."""
@@ -77,8 +82,11 @@ class Metrics:
         """Count how a forwarded request ended."""
         self._outcomes[upstream, kind] += 1
 
-    def flush(self, in_hand: int) -> None:
-        """Write everything counted since the last time."""
+    def flush(self, in_hand: int, opened: Mapping[str, int]) -> None:
+        """Write everything counted since the last time; ``opened`` counts from the beginning."""
+        for upstream, count in opened.items():
+            OPENED.labels(upstream).inc(count - self._opened.get(upstream, 0))
+        self._opened = dict(opened)
         for labels, count in self._requests.items():
             REQUESTS.labels(*labels).inc(count)
         for pair, count in self._outcomes.items():

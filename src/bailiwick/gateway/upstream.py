@@ -9,7 +9,7 @@ nobody listens to should not go on talking.
 import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from bailiwick.gateway.flights import clock
@@ -69,8 +69,12 @@ class Client(Protocol):
     async def send(self, target: "Target", head: bytes, body: bytes) -> Answer:
         """Send a request and wait for the head of the answer. Raises ``Refused``."""
 
+    @property
+    def opened(self) -> Mapping[str, int]:
+        """How many connections were opened, by upstream."""
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections that are not in use."""
 
 
 class Target:
@@ -185,7 +189,7 @@ class HttpClient:
             return reading
 
     @property
-    def opened(self) -> dict[str, int]:
+    def opened(self) -> Mapping[str, int]:
         """How many connections were opened, by upstream."""
         return {name: pool.opened for name, pool in self._pools.items()}
 
@@ -261,8 +265,7 @@ class _Connection(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is a stream
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, head: bytes, body: bytes) -> "_Reading":
         """Send a request; the answer is read from what is returned."""

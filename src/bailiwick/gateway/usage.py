@@ -60,11 +60,12 @@ class Meter:
             if b'"usage"' in line and line.startswith(b"data:"):
                 self.whole(line[5:])
 
-    def tokens(self, bytes_in: int, bytes_out: int) -> int:
-        """Add up what was used; estimated from the length where it is not known."""
-        if self._input is None or self._output is None:
-            return (bytes_in + bytes_out) // BYTES_PER_TOKEN + 1
-        return self._input + self._output
+    def tokens(self, bytes_in: int, bytes_out: int, *, whole: bool) -> int:
+        """Add up what was used. ``whole``: the answer is complete, so its report is the last."""
+        reported = (self._input or 0) + (self._output or 0)
+        if whole and self._input is not None and self._output is not None:
+            return reported
+        return max(reported, (bytes_in + bytes_out) // BYTES_PER_TOKEN + 1)
 
     def _take(self, usage: _Usage) -> None:
         """Keep the largest report: a stream counts up."""

@@ -185,7 +185,7 @@ class Response:
         self._step = self._surplus
 
     def _surplus(self, data: bytes) -> bytes:
-        """What comes behind the end belongs to nobody: the connection is not used again."""
+        """Drop what comes behind the end, and the connection with it: it belongs to nobody."""
         del data
         self.reusable = False
         return b""

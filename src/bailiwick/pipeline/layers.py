@@ -4,7 +4,7 @@ Edge is what the request and its address say, settings what the gateway's upstre
 what is known of who stands behind the key.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bailiwick.decision import DecisionTable, Prepared, Reason
@@ -65,26 +65,35 @@ class Layers:
         )
 
     def of_deny(
-        self, model: str | None, at: datetime, reasons: Iterable[Reason], early: Iterable[Prepared]
+        self,
+        model: str | None,
+        at: datetime,
+        reasons: Iterable[Reason],
+        parts: Sequence[tuple[str, Prepared]],
     ) -> str:
         """Name the first layer that was enough for one of a deny's reasons.
 
-        ``early`` are the parts that do not come from the account.
+        ``parts`` are the facts with their layers, in order, but for the account's.
         """
-        parts = tuple(early)
         layers = (self._of_reason(model, at, reason, parts) for reason in reasons)
         return min(layers, key=ORDER.index, default=EDGE)
 
     def _of_reason(
-        self, model: str | None, at: datetime, reason: Reason, early: tuple[Prepared, ...]
+        self,
+        model: str | None,
+        at: datetime,
+        reason: Reason,
+        parts: Sequence[tuple[str, Prepared]],
     ) -> str:
         if reason.dimension is not None:
             return layer_of(reason.dimension)
         if reason.code == "permit.none" and model is not None and reason.authority is not None:
             possible = self._table.row(model, at) & self._permits.get(reason.authority, 0)
-            for part in early:
+            for layer, part in parts:
                 possible &= self._could_hold(part.facts)
-            return ACCOUNT if possible else EDGE
+                if not possible:
+                    return layer
+            return ACCOUNT
         return self._of_rule.get(reason.rule or "", EDGE)
 
     def _could_hold(self, facts: Mapping[str, Fact]) -> int:

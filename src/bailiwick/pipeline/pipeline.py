@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 from bailiwick.accounts import AccountView
 from bailiwick.audit import AuditUnavailable
 from bailiwick.decision import Decision, Effect, Reason
-from bailiwick.location import ClientAddress, Invalid, Located, client_address
-from bailiwick.pipeline.layers import EDGE
-from bailiwick.pipeline.record import Naming, client_fields, decision_event, outcome_event
+from bailiwick.location import ClientAddress, Invalid, Located
+from bailiwick.pipeline.layers import EDGE, SETTINGS
+from bailiwick.pipeline.record import Clients, Naming, decision_event, outcome_event
 from bailiwick.pipeline.values import (
     Asked,
     Judged,
@@ -73,7 +73,7 @@ class Pipeline:
         """
         self._accounts = accounts
         self._audit = audit
-        self._names = names
+        self._clients = Clients(names)
         self._anonymous = anonymous
         self._keep_raw = keep_raw
         self._world: World | None = None
@@ -99,7 +99,7 @@ class Pipeline:
         began = time.perf_counter_ns()
         world = self._ready()
         account = self._account(asked, at)
-        client = _client(world, asked)
+        client = world.find_client(asked.peer, asked.headers)
         model = world.catalog.resolve(asked.model) if asked.model is not None else None
         judging = _Judging(world, asked, at, account, model)
         judged, parts = (
@@ -110,8 +110,9 @@ class Pipeline:
         event = decision_event(
             judged,
             asked,
+            world.written(judged.decision),
             parts.evidence() if parts else {},
-            client_fields(client, self._names, at),
+            self._clients.fields(client, at),
             (time.perf_counter_ns() - began) // 1000,
         )
         await self._record(judged, event, self._raw(client))
@@ -125,7 +126,7 @@ class Pipeline:
         """List the models that this caller may use for inference, from here and now."""
         world = self._ready()
         account = self._account(asked, at)
-        client = _client(world, asked)
+        client = world.find_client(asked.peer, asked.headers)
         if isinstance(client, Invalid):
             return ()
         located = world.locator.locate_client(client, at)
@@ -227,7 +228,11 @@ class _Judging:
     def _layer(self, decision: Decision, parts: Parts) -> str:
         if decision.permitted:
             return self.world.layers.of_permit(decision.determining)
-        early = (parts.location, parts.request, parts.route)
+        early = (
+            (EDGE, parts.location.prepared),
+            (EDGE, parts.request.prepared),
+            (SETTINGS, parts.route.prepared),
+        )
         return self.world.layers.of_deny(self.model, self.at, decision.reasons, early)
 
     def _judged(self, decision: Decision, located: Located | None, layer: str) -> Judged:
@@ -241,8 +246,3 @@ class _Judging:
             controlled=self.world.controlled(self.model),
             layer=layer,
         )
-
-
-def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
-    rules = world.client
-    return client_address(asked.peer, asked.headers, rules.trusted, rules.header, rules.nat64)

@@ -6,13 +6,17 @@ Nothing personal is in it: the key by its id, the address by its network and a k
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from bailiwick.accounts import AccountView
 from bailiwick.decision import Decision, Reason, obligations_as_dict
 from bailiwick.facts import Absent, Fact
-from bailiwick.location import ClientAddress, Invalid, Located
+from bailiwick.location import ClientAddress, Freshness, Invalid, Located, SourceAnswer
 from bailiwick.pipeline.values import Asked, Judged, Outcome
+
+MOST_CLIENTS = 8192
+"""Addresses whose name of the day is remembered."""
 
 
 class Naming(Protocol):
@@ -22,21 +26,38 @@ class Naming(Protocol):
         """Give the network and the keyed hash of an address."""
 
 
-def client_fields(client: ClientAddress | Invalid, names: Naming, at: datetime) -> dict[str, Any]:
-    """Describe where a request comes from, without the address."""
-    if isinstance(client, Invalid):
-        return {"address": None, "address_from": None}
-    return {"address": names.address(client.address, at), "address_from": client.source}
+class Clients:
+    """Describes where requests come from, without their addresses."""
+
+    def __init__(self, names: Naming) -> None:
+        self._names = names
+        self._known: dict[tuple[str, int], Mapping[str, str]] = {}
+
+    def fields(self, client: ClientAddress | Invalid, at: datetime) -> dict[str, Any]:
+        """Describe one client."""
+        if isinstance(client, Invalid):
+            return {"address": None, "address_from": None}
+        key = (client.address, at.toordinal())  # names change at midnight at the earliest
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= MOST_CLIENTS:
+                self._known.clear()
+            found = self._known[key] = self._names.address(client.address, at)
+        return {"address": found, "address_from": client.source}
 
 
 def decision_event(
     judged: Judged,
     asked: Asked,
-    evidence: Mapping[str, Fact],
+    decision: Mapping[str, Any],
+    evidence: Mapping[str, Any],
     client: Mapping[str, Any],
     latency_us: int,
 ) -> dict[str, Any]:
-    """Describe a decision: what was asked, what was known, what follows and why."""
+    """Describe a judgement: what was asked, what was known, what follows and why.
+
+    ``decision`` and ``evidence`` are written already (``decision_fields``, ``fact_written``).
+    """
     return {
         "kind": "decision",
         "id": judged.id,
@@ -50,9 +71,9 @@ def decision_event(
         "path": asked.path,
         **client,
         **_account(judged.account),
-        **_decision(judged.decision),
+        **decision,
         "layer": judged.layer,
-        "evidence": {name: _fact(fact) for name, fact in evidence.items()},
+        "evidence": evidence,
         **_data(judged.located),
         "latency_us": latency_us,
     }
@@ -79,7 +100,8 @@ def _account(account: AccountView | None) -> dict[str, Any]:
     return {"account": account.id, "key": account.key_id}
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def decision_fields(decision: Decision) -> dict[str, Any]:
+    """Describe a decision alone."""
     return {
         "effect": decision.effect.value,
         "determining": decision.determining,
@@ -108,16 +130,24 @@ def _data(located: Located | None) -> dict[str, Any]:
     return {"data": [_source(one) for one in located.sources], "stale": located.stale}
 
 
-def _source(source: Any) -> dict[str, Any]:
-    built_at = source.built_at
+def _source(source: SourceAnswer) -> dict[str, Any]:
+    return _source_written(source.source, source.built_at, source.freshness)
+
+
+@lru_cache(maxsize=256)
+def _source_written(
+    name: str, built_at: datetime | None, freshness: Freshness
+) -> dict[str, str | None]:
+    """Write a source once; nobody changes what this returns."""
     return {
-        "source": source.source,
+        "source": name,
         "built_at": built_at.isoformat() if built_at else None,
-        "freshness": source.freshness.value,
+        "freshness": freshness.value,
     }
 
 
-def _fact(fact: Fact) -> str | list[str]:
+def fact_written(fact: Fact) -> str | list[str]:
+    """Write a fact: its candidates or elements, or why there are none."""
     return fact.value if isinstance(fact, Absent) else sorted(fact)
 
 

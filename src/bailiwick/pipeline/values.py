@@ -1,15 +1,13 @@
 """What goes into the pipeline, what comes out, and how it says that it cannot answer."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 
 from bailiwick.accounts import AccountView
 from bailiwick.decision import Decision
 from bailiwick.location import Located
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Judged:
     """The answer to one request, on record."""
 
     id: str
-    """``dec_`` and 26 characters that sort by time."""
+    """``dec_`` and 32 hexadecimal digits that sort by time."""
     decision: Decision
     model: str | None
     """Catalogue id; ``None``: the catalogue does not know the name."""
@@ -85,6 +83,4 @@ class Unavailable(Exception):
 
 def decision_id(at: datetime) -> str:
     """Make an id that nobody can guess and that sorts by time (to the millisecond)."""
-    milliseconds = int(at.timestamp() * 1000)
-    number = (milliseconds << 80) | int.from_bytes(secrets.token_bytes(10))
-    return "dec_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return f"dec_{int(at.timestamp() * 1000):012x}{token_hex(10)}"

@@ -4,18 +4,27 @@ A request uses one world from beginning to end. Facts are looked up in the table
 the parts that many requests share are remembered here, for as long as the world lasts.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bailiwick.accounts import AccountView
 from bailiwick.catalog import Catalog
 from bailiwick.decision import Decision, DecisionTable, Prepared
 from bailiwick.facts import DIMENSIONS, Fact, Layer, dimension
-from bailiwick.location import Located, Locator, Nat64Prefix, TrustedProxies
+from bailiwick.location import (
+    ClientAddress,
+    Invalid,
+    Located,
+    Locator,
+    Nat64Prefix,
+    TrustedProxies,
+    client_address,
+)
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
 from bailiwick.pipeline.layers import Layers
+from bailiwick.pipeline.record import decision_fields, fact_written
 
 LOCATION = frozenset({"address", "network", "holder"})
 ROUTE = frozenset({"endpoint", "processing", "egress"})
@@ -44,6 +53,27 @@ class ClientRules:
     nat64: tuple[Nat64Prefix, ...] = ()
 
 
+class Part(NamedTuple):
+    """Some facts, looked up in the table, and how a record writes them."""
+
+    prepared: Prepared
+    written: Mapping[str, str | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The facts of one request."""
+
+    location: Part
+    account: Part
+    request: Part
+    route: Part
+
+    def evidence(self) -> Mapping[str, str | list[str]]:
+        """Write down every fact that a rule asks about, but for what the record says anyway."""
+        return {**self.location.written, **self.account.written, **self.route.written}
+
+
 class World:
     """A table and the data beside it."""
 
@@ -65,10 +95,12 @@ class World:
         self._account_names = _asked_of_accounts(table)
         self._asks_principal = "principal" in table.asked
         self._location_names = sorted(LOCATION & table.asked)
-        self._accounts: dict[Hashable, tuple[object, Prepared]] = {}
-        self._locations: dict[Hashable, Prepared] = {}
-        self._requests: dict[Hashable, Prepared] = {}
-        self._routes: dict[Hashable, Prepared] = {}
+        self._accounts: dict[Hashable, tuple[object, Part]] = {}
+        self._locations: dict[Hashable, Part] = {}
+        self._requests: dict[Hashable, Part] = {}
+        self._clients: dict[Hashable, ClientAddress | Invalid] = {}
+        self._decisions: dict[Hashable, tuple[Decision, Mapping[str, Any]]] = {}
+        self._routes: dict[Hashable, Part] = {}
 
     @property
     def revision(self) -> str:
@@ -82,7 +114,12 @@ class World:
     def decide(self, model: str | None, at: datetime, parts: "Parts") -> Decision:
         """Decide from the four parts."""
         return self.table.decide_prepared(
-            model, at, parts.location, parts.account, parts.request, parts.route
+            model,
+            at,
+            parts.location.prepared,
+            parts.account.prepared,
+            parts.request.prepared,
+            parts.route.prepared,
         )
 
     def parts(
@@ -101,52 +138,59 @@ class World:
             self._route(route),
         )
 
-    def _location(self, located: Located) -> Prepared:
+    def find_client(self, peer: str, headers: Sequence[tuple[str, str]]) -> ClientAddress | Invalid:
+        """Find whose request this is, by address."""
+        rules = self.client
+        lines = [line for line in headers if line[0] == rules.header]
+        key = (peer, *lines)
+        found = self._clients.get(key)
+        if found is None:
+            client = client_address(peer, lines, rules.trusted, rules.header, rules.nat64)
+            found = _remember(self._clients, key, client)
+        return found
+
+    def written(self, decision: Decision) -> Mapping[str, Any]:
+        """Write a decision for a record; the table gives the same one again and again."""
+        found = self._decisions.get(id(decision))
+        if found is None or found[0] is not decision:
+            found = (decision, decision_fields(decision))
+            _remember(self._decisions, id(decision), found)
+        return found[1]
+
+    def _part(self, facts: Mapping[str, Fact], names: frozenset[str]) -> Part:
+        prepared = self.table.prepare(facts, names)
+        written = {name: fact_written(fact) for name, fact in prepared.facts.items()}
+        return Part(prepared, written)
+
+    def _location(self, located: Located) -> Part:
         facts = location_facts(located)
         key = tuple(facts[name] for name in self._location_names)
         found = self._locations.get(key)
         if found is None:
-            found = _remember(self._locations, key, self.table.prepare(facts, LOCATION))
+            found = _remember(self._locations, key, self._part(facts, LOCATION))
         return found
 
-    def _account(self, account: AccountView | None) -> Prepared:
+    def _account(self, account: AccountView | None) -> Part:
         """Prepare an account once; those of which the same is known share it where they can."""
         who = account if account is None or self._asks_principal else account.values
         found = self._accounts.get(id(who))
         if found is None:
-            part = self.table.prepare(account_facts(account), self._account_names)
+            part = self._part(account_facts(account), self._account_names)
             found = _remember(self._accounts, id(who), (who, part))  # keeps ``who``, so its id
         return found[1]
 
-    def _request(self, action: str, features: frozenset[str]) -> Prepared:
+    def _request(self, action: str, features: frozenset[str]) -> Part:
         found = self._requests.get((action, features))
         if found is None:
-            part = self.table.prepare(request_facts(action, features), REQUEST)
+            part = self._part(request_facts(action, features), REQUEST)
             found = _remember(self._requests, (action, features), part)
         return found
 
-    def _route(self, route: tuple[str, str] | None) -> Prepared:
+    def _route(self, route: tuple[str, str] | None) -> Part:
         found = self._routes.get(route)
         if found is None:
-            part = self.table.prepare(self.route(*route) if route else {}, ROUTE)
+            part = self._part(self.route(*route) if route else {}, ROUTE)
             found = _remember(self._routes, route, part)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The facts of one request, looked up in the table."""
-
-    location: Prepared
-    account: Prepared
-    request: Prepared
-    route: Prepared
-
-    def evidence(self) -> Mapping[str, Fact]:
-        """Give every fact that a rule asks about."""
-        found: dict[str, Fact] = {}
-        for part in (self.location, self.account, self.route):
-            found.update(part.facts)
         return found
 
 

@@ -40,6 +40,17 @@ class Problems:
         position = self.document.position(path)
         self._into.append(Problem(message, help, position, Severity.WARNING, code))
 
+    def note(
+        self,
+        path: Path,
+        message: str,
+        help: str | None = None,  # noqa: A002
+        code: str = "note",
+    ) -> None:
+        """Report what is worth knowing."""
+        position = self.document.position(path)
+        self._into.append(Problem(message, help, position, Severity.NOTE, code))
+
     def key(self, path: Path, message: str, help: str | None = None) -> None:  # noqa: A002
         """Report a key that is wrong by itself."""
         self._into.append(Problem(message, help, self.document.key_position(path)))

@@ -43,7 +43,7 @@ Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
 
 MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "authority")
-NOT_USED = ("catalog", "refusal", "accounts")
+NOT_USED = ("refusal", "accounts")
 """Keys that only the policy itself can have; a rule set that it uses has them for itself alone."""
 MAX_FILES = 64
 
@@ -106,6 +106,7 @@ class _PolicyReader:
         self.problems: list[Problem] = []
         self.sets: list[_RuleSet] = []
         self.read_files: dict[str, Value] = {}
+        self.finished = True
 
     def read(self, text: str, file: str) -> Policy:
         main = self._rule_set(text, file, prefix="")
@@ -139,6 +140,14 @@ class _PolicyReader:
             return None
         self.read_files[file] = document.value
         problems = Problems(document, self.problems)
+        if not is_finished(text):
+            self.finished = False
+            problems.note(
+                (),
+                "nothing marks the end of the file, so a copy that was cut short may pass for it",
+                "end the file with a line `...`",
+                code="unfinished",
+            )
         if not isinstance(document.value, dict):
             problems.error((), "a policy is a mapping of keys", "begin with `bailiwick: 1`")
             return None
@@ -181,7 +190,7 @@ class _PolicyReader:
         shape, used_document = used.files[0]
         for key in NOT_USED:
             if key in shape.model_fields_set:
-                Problems(used_document, self.problems).warn(
+                Problems(used_document, self.problems).note(
                     (key,), f"`{key}` of a rule set that is used is not read"
                 )
         if used.authority in {one.authority for one in self.sets if one is not used}:
@@ -446,6 +455,7 @@ class _PolicyReader:
             source=shape.source,
             as_of=shape.as_of,
             files=tuple(self.read_files),
+            finished=self.finished,
             warnings=tuple(self.problems),
         )
 
@@ -538,6 +548,11 @@ EFFECTS = ["permit", "deny", "undetermined"]
 def _derived(rules: Iterable[Rule]) -> Iterator[Rule]:
     for rule in rules:
         yield from feature_denials(rule)
+
+
+def is_finished(text: str) -> bool:
+    """Whether a file shows its own end: by YAML's mark, or by the brace that closes all of it."""
+    return text.rstrip().endswith("\n...") or text.lstrip("\ufeff \t\r\n").startswith("{")
 
 
 def _set_name(reference: str) -> str:

@@ -233,4 +233,6 @@ class Policy:
     source: str | None = None
     as_of: date | None = None
     files: tuple[str, ...] = ()
+    finished: bool = False
+    """Every file marks its own end, so none of them can have been cut short."""
     warnings: tuple[Problem, ...] = ()

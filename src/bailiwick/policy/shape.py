@@ -304,7 +304,7 @@ class RuleShape(_Shape):
 class FindingShape(_Shape):
     """What a mismatch of account evidence leads to."""
 
-    of: Name
+    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/#-]{0,127}$")]
     then: Literal["review", "restrict", "suspend"]
     cure: Seconds | None = None
     next: Literal["review", "restrict", "suspend"] | None = None
