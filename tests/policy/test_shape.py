@@ -170,9 +170,6 @@ def test_problems_of_many_parts_are_told_at_once_in_the_order_of_the_file() -> N
     assert set(lines) == {3, 5, 7, 8, 9, 10, 12}
 
 
-@pytest.mark.xfail(
-    reason="wrong keys are told first and names only when the keys are right", strict=True
-)
 def test_a_wrong_key_does_not_hide_a_wrong_name() -> None:
     text = rule("id: a, permit: '*', wehre: {}, where: {address: Germany}")
 

@@ -63,7 +63,7 @@ class Problems:
     def _shape_detail(
         self, detail: ErrorDetails, title: str, known: Callable[[Path], Iterable[str]]
     ) -> None:
-        path = self._path(detail["loc"], detail["type"] in {"extra_forbidden", "missing"})
+        path = self.path(detail["loc"], detail["type"])
         kind, last = detail["type"], str(detail["loc"][-1]) if detail["loc"] else title
         if kind == "extra_forbidden":
             self.key(path, f"unknown key `{last}`", did_you_mean(last, known(path[:-1])))
@@ -91,8 +91,9 @@ class Problems:
             text = NEEDS.get(kind, detail["msg"].lower())
             self.error(path, f"`{self._name(path)}` {text}")
 
-    def _path(self, loc: Path, ends_in_key: bool) -> Path:
+    def path(self, loc: Path, kind: str) -> Path:
         """Drop the parts of pydantic's location that are its own and not in the file."""
+        ends_in_key = kind in {"extra_forbidden", "missing"}
         path: Path = ()
         for index, part in enumerate(loc):
             is_key = ends_in_key and index == len(loc) - 1

@@ -17,6 +17,7 @@ from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
 from bailiwick.policy.headers import check_headers
+from bailiwick.policy.mend import mended
 from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
 from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
 from bailiwick.policy.rules import (
@@ -155,7 +156,8 @@ class _PolicyReader:
             return PolicyShape.model_validate(document.value), document
         except ValidationError as failed:
             problems.shape(failed, known_keys)
-            return None
+            shape = mended(document.value, failed, problems)
+            return (shape, document) if shape else None
 
     def _include(self, into: _RuleSet, shape: PolicyShape, document: Document) -> None:
         for index, reference in enumerate(shape.include or ()):
