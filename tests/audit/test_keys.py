@@ -112,3 +112,5 @@ def test_a_damaged_key_stops_the_start_of_a_log(
 
     with pytest.raises(InvalidInput, match="not an Ed25519 private key"):
         AuditLog.open(directory, node="gw-1", clock=clock)
+    key_file(directory / "keys", NAME).unlink()
+    open_log(lock_seconds=0).close()  # and nothing holds the lock

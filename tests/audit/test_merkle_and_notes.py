@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,7 +27,12 @@ FOREIGN_SIGNATURE = (
     "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
 )
 
-KEY = SigningKey("bailiwick/gw-1", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+def signing_key(name: str) -> SigningKey:
+    return SigningKey(name, Ed25519PrivateKey.generate(), Path())
+
+
+KEY = signing_key("bailiwick/gw-1")
 CHECKPOINT = Checkpoint("bailiwick/gw-1/segment", 3, hashlib.sha256(b"root").digest())
 
 
@@ -78,7 +84,7 @@ def test_a_checkpoint_is_a_note_of_three_lines_and_a_signature() -> None:
 
 
 def test_another_signature_on_a_note_is_ignored() -> None:
-    witness = SigningKey("witness.example", Ed25519PrivateKey.generate())
+    witness = signing_key("witness.example")
     cosigned = KEY.sign(CHECKPOINT) + witness.sign(CHECKPOINT).split(b"\n\n")[1]
 
     assert read_checkpoint(cosigned, [KEY.public]) == CHECKPOINT
@@ -96,7 +102,7 @@ def test_no_single_bit_of_a_note_can_change() -> None:
 
 
 def test_a_note_of_an_unknown_key_is_not_believed() -> None:
-    stranger = SigningKey(KEY.name, Ed25519PrivateKey.generate())
+    stranger = signing_key(KEY.name)
 
     with pytest.raises(Damaged, match="unknown key"):
         read_checkpoint(stranger.sign(CHECKPOINT), [KEY.public])

@@ -423,6 +423,19 @@ def test_a_log_that_cannot_be_read_is_exit_2(tmp_path: Path) -> None:
     assert "nowhere" in result.stderr
 
 
+def test_an_empty_directory_is_not_a_whole_log(tmp_path: Path) -> None:
+    report = verify(tmp_path)
+
+    assert [str(problem) for problem in report.problems] == [
+        f"{tmp_path}: holds no segment of a log"
+    ]
+
+
+def test_an_outside_place_that_does_not_exist_is_an_error(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError, match="nowhere"):
+        verify(case.directory, case.key, tmp_path / "nowhere")
+
+
 def test_a_log_can_be_verified_while_it_is_written(
     open_log: OpenLog, directory: Path, outside: Path, write: Any
 ) -> None:

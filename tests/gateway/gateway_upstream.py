@@ -8,6 +8,7 @@ between), ``slow 0.5``, ``status 500``, ``reset``, ``hang``, ``hang mid``, ``cut
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Seen:
 class Upstream:
     """Runs in a thread of its own; ``with`` starts and stops it."""
 
+    tls: ssl.SSLContext | None = None
     port: int = 0
     connections: int = 0
     seen: list[Seen] = field(default_factory=list)
@@ -53,7 +55,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def clear(self) -> None:
         self.seen.clear()
@@ -71,7 +73,7 @@ class Upstream:
     async def _serve(self, started: threading.Event) -> None:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**26)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**26, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         await self._stop.wait()
@@ -79,6 +81,7 @@ class Upstream:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # for what was aborted to be closed
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -92,6 +95,8 @@ class Upstream:
             pass
         finally:
             self._tasks.discard(task)
+            if self._stop.is_set():
+                writer.transport.abort()
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

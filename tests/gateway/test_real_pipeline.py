@@ -122,7 +122,7 @@ def test_every_request_is_on_record_and_the_record_verifies(
         for kind in ("decision", "outcome", "refusal")
     }
     assert [one["effect"] for one in by_kind["decision"]] == ["permit", "deny"]
-    assert [one["outcome"] for one in by_kind["outcome"]] == ["completed", "refused"]
+    assert [one["result"] for one in by_kind["outcome"]] == ["completed", "refused"]
     assert by_kind["decision"][1]["id"] == denied["bailiwick"]["decision"]
     assert permitted["content"]
     assert [(one["id"], one["code"]) for one in by_kind["refusal"]] == [

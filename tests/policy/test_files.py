@@ -35,7 +35,7 @@ def test_a_file_that_cannot_be_a_policy_is_refused(text: str, expected: str) -> 
         pytest.param(HEAD + "about: a: b\n", "3:9: not valid YAML", id="colon"),
         pytest.param(HEAD + RULES + "---\n" + HEAD + RULES, "5:1: not valid YAML", id="two documents"),
         pytest.param(HEAD + "about: a\x00b\n", "not valid YAML", id="control character"),
-        pytest.param(HEAD + "about: " + "[" * 5000 + "]" * 5000 + "\n", "not valid YAML", id="very deep"),
+        pytest.param(HEAD + "about: " + "[" * 500 + "]" * 500 + "\n", "not valid YAML", id="very deep"),
         pytest.param(HEAD + "about: 'a\n", "not valid YAML", id="open quote"),
         pytest.param(HEAD + "about: *nowhere\n", "3:8: not valid YAML", id="alias to nothing"),
     ],

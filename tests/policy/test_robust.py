@@ -41,7 +41,7 @@ tests:
   - {note: n, facts: {model: pa/small, labels: []}, want: {effect: permit}, approved: [e]}
 """
 WHOLE = parse_document(EVERYTHING, "everything.yaml").value
-JUNK: list[Any] = ["", "unknown", [], {}, {"a": "b"}, ["x", ["y"]]]
+JUNK: list[Any] = ["", [], {"a": "b"}, ["x", ["y"]]]
 
 Path = tuple[str | int, ...]
 

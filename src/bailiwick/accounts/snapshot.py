@@ -1,15 +1,15 @@
 """Every live key and account in memory, small enough for 100,000 keys in each worker.
 
-A key costs one entry in a dict, from half its digest to its account's id; an account costs one
-record, and what it is known for is shared between all accounts that are known for the same. Views
-are made when they are first asked for, and one is used as long as every record that it came from
-still stands: that check is an identity comparison, so a change needs no invalidation.
+A key costs one entry in a dict, from half its digest to its account's id. An account costs another,
+from its id to what counts of it, which accounts of which the same counts share. Views are made when
+they are first asked for, and one is used as long as every record that it came from still stands:
+that check is an identity comparison, so a change needs no invalidation.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, literal, select
 
@@ -39,15 +39,16 @@ FETCHED_ROWS = 2000
 """Rows read from the database at a time."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
-    """One account or organisation, without its keys."""
+class Record(NamedTuple):
+    """What counts of an account or organisation. Accounts of which it is the same share it."""
 
-    id: str
-    name: str
     parent_id: str | None
     status: str
     steps: Steps
+
+
+Chain = tuple[tuple[str, Record], ...]
+"""An account and its organisations with their ids, nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Changes:
     """Accounts that changed, as they are at ``sequence``."""
 
     sequence: int
-    records: Sequence[Record]
+    records: Mapping[str, Record]
     live: Sequence[tuple[bytes, str, int | None]]
     """Keys that count: half their digest, their account, their expiry."""
     dead: Sequence[bytes]
@@ -65,7 +66,7 @@ class Changes:
 @dataclass(frozen=True, slots=True)
 class _Cached:
     view: AccountView
-    records: tuple[Record, ...]
+    chain: Chain
     until: int | None
 
 
@@ -92,7 +93,7 @@ class Snapshot:
         if not holds(self.expiries.get(found), now):
             return None
         cached = self._views.get(found)
-        if cached is not None and holds(cached.until, now) and self._stands(cached.records):
+        if cached is not None and holds(cached.until, now) and self._stands(cached.chain):
             return cached.view
         return self._make(found, digest, account, now)
 
@@ -104,44 +105,41 @@ class Snapshot:
         for found in changes.dead:
             self.keys.pop(found, None)
             self.expiries.pop(found, None)
-        for record in changes.records:
-            self.records[record.id] = record
+        self.records.update(changes.records)
         for found, account, expires_at in changes.live:
             if expires_at is not None:
                 self.expiries[found] = expires_at
-            self.keys[found] = self.records[account].id
+            self.keys[found] = account
         self.sequence = changes.sequence
 
-    def _stands(self, records: tuple[Record, ...]) -> bool:
-        return all(self.records.get(record.id) is record for record in records)
+    def _stands(self, chain: Chain) -> bool:
+        return all(self.records.get(identity) is record for identity, record in chain)
 
     def _make(self, found: bytes, digest: bytes, account: str, now: int) -> AccountView:
-        records = self._chain(account)
-        steps = [current(record.steps, now) for record in records]
+        chain = self._chain(account)
+        steps = [current(record.steps, now) for _, record in chain]
         until = min((step.until for step in steps if step.until is not None), default=None)
-        status = strictest(record.status for record in records)
+        status = strictest(record.status for _, record in chain)
         values, evidence = self._merge(status, tuple(step.profile for step in steps))
         key = key_id(digest)
         view = AccountView(
-            id=records[0].id,
-            name=records[0].name,
+            id=account,
             key_id=key,
             status=status,
-            principals=frozenset((key, *(record.id for record in records))),
+            principals=frozenset((key, *(identity for identity, _ in chain))),
             values=values,
             valid_until=moment(until),
             evidence=evidence,
         )
         if len(self._views) >= CACHED_VIEWS:
             self._views.clear()
-        self._views[found] = _Cached(view, records, until)
+        self._views[found] = _Cached(view, chain, until)
         return view
 
-    def _chain(self, account: str) -> tuple[Record, ...]:
-        """Line up the account and its organisations, nearest first."""
-        chain = [self.records[account]]
-        while (parent := chain[-1].parent_id) is not None:
-            chain.append(self.records[parent])
+    def _chain(self, account: str) -> Chain:
+        chain = [(account, self.records[account])]
+        while (parent := chain[-1][1].parent_id) is not None:
+            chain.append((parent, self.records[parent]))
         return tuple(chain)
 
     def _merge(self, status: str, profiles: tuple[Profile, ...]) -> Merged:
@@ -158,8 +156,8 @@ class Snapshot:
 def load(connection: Connection, instance: str, now: int) -> Snapshot:
     """Read everything that counts."""
     snapshot = Snapshot(instance, read_sequence(connection))
-    for record in _records(connection, now, None):
-        snapshot.records[record.id] = record
+    snapshot.records.update(_records(connection, now, None))
+    ids = {identity: identity for identity in snapshot.records}  # so that keys share the text
     table = schema.keys
     live = _stream(
         connection,
@@ -167,9 +165,9 @@ def load(connection: Connection, instance: str, now: int) -> Snapshot:
             table.c.revoked_at.is_(None)
         ),
     )
-    keys, records, expiries = snapshot.keys, snapshot.records, snapshot.expiries
+    keys, expiries = snapshot.keys, snapshot.expiries
     for digest, account, expires_at in live:
-        keys[digest[:16]] = records[account].id
+        keys[digest[:16]] = ids[account]
         if expires_at is not None:
             expiries[digest[:16]] = expires_at
     return snapshot
@@ -182,11 +180,11 @@ def changes_since(connection: Connection, sequence: int, now: int) -> Changes:
         select(table.c.seq, table.c.account_id).where(table.c.seq > sequence)
     ).all()
     accounts = sorted({account for _, account in rows})
-    records: list[Record] = []
+    records: dict[str, Record] = {}
     keys: list[Row[Any]] = []
     for start in range(0, len(accounts), FETCHED_ROWS):
         some = accounts[start : start + FETCHED_ROWS]
-        records.extend(_records(connection, now, some))
+        records.update(_records(connection, now, some))
         keys.extend(
             connection.execute(select(schema.keys).where(schema.keys.c.account_id.in_(some)))
         )
@@ -203,13 +201,18 @@ def read_sequence(connection: Connection) -> int:
     return int(connection.execute(select(schema.counter.c.sequence)).scalar_one())
 
 
-def _records(connection: Connection, now: int, only: Sequence[str] | None) -> Iterator[Record]:
+def _records(
+    connection: Connection, now: int, only: Sequence[str] | None
+) -> Iterator[tuple[str, Record]]:
     deriver = Deriver(now)
+    known: dict[tuple[str | None, str, int], Record] = {}
     labels = dict(_stream(connection, _labels_of(only)))
     for row in _stream(connection, _accounts_with_evidence(only)):
-        identity, name, parent, status, evidence = row
+        identity, parent, status, evidence = row
         said = tuple(text for text in (evidence, labels.get(identity)) if text)
-        yield Record(identity, name, parent, status, deriver.steps(said))
+        steps = deriver.steps(said)
+        record = Record(parent, status, steps)
+        yield identity, known.setdefault((parent, status, id(steps)), record)
 
 
 def _accounts_with_evidence(only: Sequence[str] | None) -> Select[Any]:
@@ -221,7 +224,7 @@ def _accounts_with_evidence(only: Sequence[str] | None) -> Select[Any]:
     )
     said = item.c.kind + " " + item.c.value + " " + item.c.source + " " + cast(item.c.tier, Text)
     query = (
-        select(account.c.id, account.c.name, account.c.parent_id, account.c.status)
+        select(account.c.id, account.c.parent_id, account.c.status)
         .add_columns(_joined(said, item.c.expires_at))
         .select_from(account.outerjoin(item, counts))
         .group_by(account.c.id)

@@ -13,7 +13,6 @@ class AccountView:
     """One key's account at one moment: who it is, and what is known of it."""
 
     id: str
-    name: str
     key_id: str
     status: str
     """The strictest of its own and its organisations'."""

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from bailiwick.audit.keys import key_file, load_key, sync_directory
+from bailiwick.audit.keys import SigningKey, sync_directory
 from bailiwick.audit.segment import Segment
 from bailiwick.audit.verify import CHECKPOINT_SUFFIX, Checkpoint, Damaged, read_checkpoint
 
@@ -68,11 +68,10 @@ class Checkpoints:
     """Signs the checkpoints of one writer and hands them out."""
 
     def __init__(
-        self, directory: Path, keys: Path, name: str, outside: Sequence[Outside], clock: Clock
+        self, directory: Path, key: SigningKey, outside: Sequence[Outside], clock: Clock
     ) -> None:
         self._directory = directory
-        self._keys = keys
-        self._key = load_key(keys, name)
+        self._key = key
         self._pushers = [Pusher(place, clock) for place in outside]
 
     @property
@@ -81,9 +80,8 @@ class Checkpoints:
         return str(self._key.public)
 
     def reload_key(self) -> str:
-        """Follow a rotation of the key; if its file is gone, go on with the one we have."""
-        if key_file(self._keys, self._key.name).exists():
-            self._key = load_key(self._keys, self._key.name)
+        """Follow a rotation of the key."""
+        self._key = self._key.reloaded()
         return self.public_key
 
     def sign(self, segment: Segment) -> bytes:

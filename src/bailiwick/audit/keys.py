@@ -35,6 +35,7 @@ class SigningKey:
 
     name: str
     private: Ed25519PrivateKey
+    directory: Path
 
     @property
     def public(self) -> PublicKey:
@@ -47,6 +48,11 @@ class SigningKey:
         signature = self.private.sign(checkpoint.text.encode())
         encoded = base64.b64encode(self.public.id + signature).decode()
         return f"{checkpoint.text}\n\N{EM DASH} {self.name} {encoded}\n".encode()
+
+    def reloaded(self) -> "SigningKey":
+        """Follow a rotation; if the file is gone, go on with what we have."""
+        exists = key_file(self.directory, self.name).exists()
+        return load_key(self.directory, self.name) if exists else self
 
 
 def load_key(directory: Path, name: str) -> SigningKey:
@@ -126,7 +132,7 @@ def _read(path: Path, name: str, pem: bytes) -> SigningKey:
         raise _unusable(path) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise _unusable(path)
-    return SigningKey(name, private)
+    return SigningKey(name, private, path.parent)
 
 
 def _unusable(path: Path) -> InvalidInput:

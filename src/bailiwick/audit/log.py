@@ -28,6 +28,7 @@ from bailiwick.audit.checkpoints import (
 )
 from bailiwick.audit.intake import ENOUGH, AuditUnavailable, Intake, Item, Waiter, settle
 from bailiwick.audit.journal import Interruption, Journal, Recovery
+from bailiwick.audit.keys import load_key
 from bailiwick.audit.raw import RawStore
 from bailiwick.audit.records import record_head, timestamp
 from bailiwick.audit.segment import Home
@@ -132,13 +133,13 @@ class AuditLog:
         _check_names(node, worker, origin)
         timestamp(clock())  # refuses a clock without a zone now, not in the first record
         places = [DirectoryOutside(at) if isinstance(at, Path) else at for at in outside]
-        keys = keys or directory / "keys"
         try:
             (directory / "raw").mkdir(mode=0o700, parents=True, exist_ok=True)
+            key = load_key(keys or directory / "keys", f"{origin}/{node}")
             lock = WriterLock(directory / f"{node}.{worker}.lock", lock_seconds)
-            checkpoints = Checkpoints(directory, keys, f"{origin}/{node}", places, clock)
         except OSError as error:
             raise AuditUnavailable(f"the audit log cannot be opened: {error}") from error
+        checkpoints = Checkpoints(directory, key, places, clock)
         home = Home(directory, node, worker)
         log = cls(
             journal=Journal(home, clock, settings, checkpoints),

@@ -461,6 +461,8 @@ class _Check:
     # that a log which is being written never looks shorter than its checkpoints.
 
     def read_outside(self, place: Path) -> None:
+        if not place.is_dir():
+            raise NotADirectoryError(f"`{place}` is not a directory of checkpoints")
         for path in sorted(place.rglob("*" + CHECKPOINT_SUFFIX)):
             self._read_promise(path, self.outside, ignore_strangers=True)
         if not self.outside:
@@ -513,6 +515,8 @@ class _Check:
         )
         for writer, names in found.items():
             self._check_writer(writer, names)
+        if not found:
+            self.problem(str(self.directory), 0, "holds no segment of a log")
         self._check_missing({name.stem for names in found.values() for name in names})
         self._check_strange_files()
         if self._progress:

@@ -104,11 +104,11 @@ class Flights:
             self._timer.cancel()
 
     def _tick(self) -> None:
+        if self._loop is not None:
+            self._timer = self._loop.call_later(TICK_S, self._tick)
         now = clock()
         for flight in list(self._flights):
             if now >= flight.deadline:
                 flight.interrupt(TIMEOUT)
             elif now - flight.since >= TICK_S:
                 flight.watch()
-        if self._loop is not None:
-            self._timer = self._loop.call_later(TICK_S, self._tick)

@@ -12,7 +12,6 @@ from bailiwick.gateway.respond import Refused
 
 NAME: Final = re.compile(r"[A-Za-z0-9._:/@-]{1,200}")
 _PLAIN_NAME: Final = NAME.fullmatch
-_MODEL_STEMS: Final = ("model", "engine", "deployment", "fallback")
 _MODEL_WORDS: Final = frozenset(
     {"model", "models", "engine", "deployment", "fallback", "fallbacks"}
 )
@@ -27,7 +26,7 @@ def model_named(body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         raise Refused("model_invalid", "`model` must be a string", "model")
     check_name(name)
     together = " ".join(headers)
-    if any(word in together for word in _MODEL_STEMS):
+    if "model" in together or "fallback" in together or "eng" in together or "deploy" in together:
         _agree(name, headers)
     return name
 

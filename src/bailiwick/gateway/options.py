@@ -1,10 +1,14 @@
 """What a gateway is told when it starts; somebody else reads the settings file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bailiwick.errors import InvalidInput, Problem
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_BASE_URL = re.compile(r"https?://[^\s/?#@\\]+(/[^\s/?#]+)*")
 
 MIB = 1024 * 1024
 MEMORY = "memory://"
@@ -143,17 +147,31 @@ def _worker_problems(options: GatewayOptions) -> list[Problem]:
     return problems
 
 
+def _is_base_url(text: str) -> bool:
+    try:
+        port = urlsplit(text).port
+    except ValueError:
+        return False
+    return port != 0 and text.isascii() and _BASE_URL.fullmatch(text) is not None
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and (value.isprintable() or not value)
+
+
 def _upstream_problems(upstream: Upstream) -> list[Problem]:
     where = f"upstream `{upstream.name}`"
     problems = []
-    url = urlsplit(upstream.base_url)
-    plain = not (url.username or url.query or url.fragment or upstream.base_url.endswith("/"))
-    if url.scheme not in {"http", "https"} or not url.hostname or not plain:
+    if not _is_base_url(upstream.base_url):
         hint = "write `https://HOST`, without a name, query or slash at the end"
         problems.append(Problem(f"{where}: `{upstream.base_url}` is not a base URL", hint))
     if not upstream.dialects or upstream.dialects - DIALECTS:
         spoken = ", ".join(sorted(upstream.dialects)) or "none"
         problems.append(Problem(f"{where}: dialects `{spoken}`", "use `anthropic` or `openai`"))
+    given = (("key", upstream.key or ""), (upstream.key_header, ""), *upstream.headers)
+    if any(not (_TOKEN.fullmatch(name) and _is_plain(value)) for name, value in given):
+        hint = "names are tokens, values printable ASCII"
+        problems.append(Problem(f"{where}: its key or a header cannot be sent", hint))
     if not upstream.models:
         problems.append(Problem(f"{where} serves no model", "list its models, or `provider/*`"))
     return problems

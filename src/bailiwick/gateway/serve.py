@@ -4,10 +4,12 @@ Each worker makes its own services by calling ``factory``, which must therefore 
 module (or a ``functools.partial`` of one) that can be pickled.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
 import resource
+import socket
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +21,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from bailiwick.errors import BailiwickError
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Services
 from bailiwick.gateway.state import write_status
@@ -30,6 +33,8 @@ Factory: TypeAlias = Callable[[], Services]
 
 _BACKLOG: Final = 4096
 _SPARE_FILES: Final = 256
+_COLLECT: Final = (20_000, 20, 20)
+"""A parsed body is tens of thousands of objects without a cycle; looking for one costs."""
 
 
 def serve(options: GatewayOptions, factory: Factory) -> None:
@@ -45,12 +50,16 @@ def serve(options: GatewayOptions, factory: Factory) -> None:
 def _serve_in(options: GatewayOptions, factory: Factory, directory: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     multiprocessing.set_start_method("spawn", force=True)
+    _check_free(options.host, options.port)
     _allow_files(2 * options.limits.connections + _SPARE_FILES)
     server = _server(options)
     if options.admin_port is not None:
         from bailiwick.gateway.admin import AdminListener
 
-        admin = AdminListener(options, directory)
+        try:
+            admin = AdminListener(options, directory)
+        except OSError as error:
+            raise _cannot_listen(options.admin_host, options.admin_port, error) from None
         server.on_startup(admin.start)
         server.on_shutdown(admin.stop)
     server.serve(target_loader=partial(load, options, factory, directory), wrap_loader=False)
@@ -60,7 +69,10 @@ def load(options: GatewayOptions, factory: Factory, directory: Path) -> Any:
     """Make the gateway of one worker, in the worker. The server calls this."""
     from bailiwick.gateway.app import Gateway
 
-    return Gateway(options, factory(), partial(_report, directory))
+    gateway = Gateway(options, factory(), partial(_report, directory))
+    gc.freeze()  # what is loaded by now stays: nobody needs to look through it again and again
+    gc.set_threshold(*_COLLECT)
+    return gateway
 
 
 def _report(directory: Path, services: Services) -> None:
@@ -90,6 +102,23 @@ def _server(options: GatewayOptions) -> MPServer:
         ssl_protocol_min=SSLProtocols.tls12,
         respawn_failed_workers=True,
         workers_kill_timeout=timeouts.stop_s,
+    )
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse an address that is taken; workers share theirs, and would share it with a stranger."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from None
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> BailiwickError:
+    return BailiwickError(
+        f"cannot listen on `{host}:{port}`: {error.strerror}", "name another address or port"
     )
 
 

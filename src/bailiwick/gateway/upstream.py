@@ -376,7 +376,9 @@ class _Reading:
         return [
             (name, value)
             for name, value in self.response.headers
-            if name in _PASSED_BACK or name.startswith(_PASSED_BACK_PREFIXES)
+            if (name in _PASSED_BACK or name.startswith(_PASSED_BACK_PREFIXES))
+            and value.isascii()
+            and value.isprintable()
         ]
 
     async def chunk(self) -> bytes | None:

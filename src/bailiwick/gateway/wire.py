@@ -6,6 +6,7 @@ one that ends before its end is never taken for complete.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 HEAD_BYTES: Final = 65536
@@ -191,6 +192,7 @@ class Response:
         return b""
 
 
+@lru_cache(maxsize=256)
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not _NAME.fullmatch(name):
