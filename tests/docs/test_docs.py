@@ -63,9 +63,10 @@ def test_every_problem_code_of_the_check_is_documented() -> None:
     assert {code for code in codes if f"`{code}`" not in (DOCS / "errors.md").read_text()} == set()
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
+@pytest.mark.parametrize("tool", ["write_docs", "build_catalog"])
+def test_what_is_generated_is_up_to_date(tool: str) -> None:
     done = subprocess.run(
-        [sys.executable, "tools/write_docs.py", "--check"],
+        [sys.executable, f"tools/{tool}.py", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """Read policies and catalogues from disk, for everything that does."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -27,8 +28,9 @@ class LoadedPolicy:
 @cache
 def builtin_catalog() -> Document:
     """Read the catalogue that comes with the package."""
-    path = files("bailiwick") / "data" / "catalog" / "models.yaml"
-    return parse_document(path.read_text(encoding="utf-8"), "built-in catalogue")
+    path = files("bailiwick") / "data" / "catalog" / "models.json"
+    value = json.loads(path.read_text(encoding="utf-8"))
+    return Document("built-in catalogue", value, {}, {})
 
 
 def read_catalog(extra: Iterable[Path] = ()) -> Catalog:
