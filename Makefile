@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+INSTALL := pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench test-deps lock clean
+.PHONY: help demo test check bench bench-deps test-deps lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,14 +34,31 @@ check: $(VENV)/.dev  ## Format, lint, types, arrows between rooms, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## Measure the hot paths against peers; writes benchmarks/results.md
-	$(BIN)/python -m benchmarks $(ARGS)
+.venv-bench/.done: locks/demo.lock locks/bench.lock pyproject.toml
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m $(INSTALL) --require-hashes -r locks/demo.lock
+	.venv-bench/bin/python -m $(INSTALL) --require-hashes -r locks/bench.lock
+	.venv-bench/bin/python -m $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-litellm/.done: locks/litellm.lock
+	test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m $(INSTALL) --require-hashes -r locks/litellm.lock
+	@touch $@
+
+bench: .venv-bench/.done .venv-litellm/.done  ## Measure the hot paths against peers; writes benchmarks/results.md
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
+bench-deps:  ## Install the programs that the benchmarks measure against (Debian)
+	sh tests/install_programs.sh bench
 
 test-deps:  ## Install the programs that some tests use (Debian: apt-get, macOS: brew)
 	sh tests/install_programs.sh
 
 lock:  ## Resolve the locks anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --group build $(LOCK) -o locks/demo.lock
+	uv pip compile locks/bench.in $(LOCK) -c locks/demo.lock -o locks/bench.lock
+	uv pip compile locks/litellm.in $(LOCK) -o locks/litellm.lock
 	uv pip compile pyproject.toml --all-extras --group build --group test --group check $(LOCK) -c locks/demo.lock -o locks/dev.lock
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header

@@ -6,7 +6,11 @@ if command -v apt-get >/dev/null 2>&1; then
     as_root=""
     if [ "$(id -u)" != 0 ]; then as_root="sudo"; fi
     missing=""
-    for package in python3-venv redis-server tor-geoipdb; do
+    wanted="python3-venv redis-server tor-geoipdb"
+    if [ "${1:-}" = bench ]; then
+        wanted="$wanted nginx libnginx-mod-http-geoip2 libnginx-mod-http-lua lua-cjson wrk util-linux"
+    fi
+    for package in $wanted; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
     if [ -n "$missing" ]; then

@@ -1,13 +1,12 @@
 """Fixtures of the audit log's tests: places to write to, and logs that get closed."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audit.helpers import Clock, OpenLog
+from audit.helpers import Clock, OpenLog, append
 from bailiwick.audit import AuditLog, AuditUnavailable
 
 
@@ -49,16 +48,4 @@ def open_log(directory: Path, clock: Clock) -> Iterator[OpenLog]:
 @pytest.fixture
 def write() -> Callable[..., None]:
     """Append so many events and wait until they are durable."""
-
-    def write_all(log: AuditLog, count: int, **fields: Any) -> None:
-        async def main() -> None:
-            receipts = [
-                log.append({"kind": "decision", "id": f"dec_{number}", **fields})
-                for number in range(count)
-            ]
-            for receipt in receipts:
-                await receipt
-
-        asyncio.run(main())
-
-    return write_all
+    return append

@@ -1,8 +1,10 @@
 """What the tests of the audit log share beside fixtures."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bailiwick.audit import AuditLog, Record, show
 
@@ -18,6 +20,20 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(milliseconds=1)
         return self.now
+
+
+def append(log: AuditLog, count: int, **fields: Any) -> None:
+    """Append so many decisions and wait until they are durable."""
+
+    async def main() -> None:
+        receipts = [
+            log.append({"kind": "decision", "id": f"dec_{number}", **fields})
+            for number in range(count)
+        ]
+        for receipt in receipts:
+            await receipt
+
+    asyncio.run(main())
 
 
 def segments(directory: Path) -> list[Path]:

@@ -8,14 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audit.helpers import OpenLog, segments, unclose
-from bailiwick.audit import Report, Settings, verify
+from audit.helpers import Clock, OpenLog, append, segments, unclose
+from bailiwick.audit import AuditLog, Report, Settings, verify
 from bailiwick.audit import verify as verify_function
 from bailiwick.audit.verify import seal
 
@@ -36,11 +36,13 @@ class Case:
         return snapshot(self.directory)
 
     def restore(self, files: dict[str, bytes]) -> None:
-        for path in log_files(self.directory):
-            if path.name not in files:
-                path.unlink()
+        """Make the log what it was; only what differs is touched."""
+        now = self.files()
+        for name in now.keys() - files.keys():
+            (self.directory / name).unlink()
         for name, text in files.items():
-            (self.directory / name).write_bytes(text)
+            if now.get(name) != text:
+                (self.directory / name).write_bytes(text)
 
     def check(self) -> Report:
         return verify(self.directory, self.key, self.outside)
@@ -54,31 +56,43 @@ def snapshot(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in log_files(directory)}
 
 
-@pytest.fixture
-def case(open_log: OpenLog, directory: Path, outside: Path, write: Any) -> Case:
-    settings = Settings(segment_bytes=4500, checkpoint_records=6)
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    place = tmp_path_factory.mktemp("built")
+    directory, outside = place / "audit", place / "outside"
+    outside.mkdir()
+    clock = Clock()
+    often = Settings(segment_bytes=4500, checkpoint_records=6)
     earlier = []
+
+    def write(worker: str, batches: list[int], settings: Settings = often) -> str:
+        log = AuditLog.open(
+            directory, node="gw-1", worker=worker, clock=clock, outside=[outside], settings=settings
+        )
+        for count in batches:
+            append(log, count)
+        log.close()
+        return log.public_key
+
     for worker in ("0", "1"):
-        log = open_log(worker, outside=[outside], settings=settings)
-        write(log, 8)
-        write(log, 8)
-        log.close()
+        write(worker, [8, 8])
         earlier.append(snapshot(directory))
-        log = open_log(worker, outside=[outside])
-        write(log, 8)
-        log.close()
+        write(worker, [8], Settings())
         last = unclose(directory)
         shutil.rmtree(outside / last.stem)
         last.write_bytes(last.read_bytes()[:-40])  # a crash tore the last record
-        log = open_log(worker, outside=[outside], settings=settings)
-        write(log, 5)
-        log.close()
+        write(worker, [5])
         earlier.append(snapshot(directory))
-        log = open_log(worker, outside=[outside], settings=settings)
-        write(log, 5)
-        log.close()
+        key = write(worker, [5])
     earlier = [files for files in earlier if is_past(files, directory)]
-    return Case(directory, outside, log.public_key, tuple(earlier))
+    return Case(directory, outside, key, tuple(earlier))
+
+
+@pytest.fixture
+def case(built: Case, tmp_path: Path) -> Case:
+    shutil.copytree(built.directory, tmp_path / "audit")
+    shutil.copytree(built.outside, tmp_path / "outside")
+    return replace(built, directory=tmp_path / "audit", outside=tmp_path / "outside")
 
 
 def is_past(files: dict[str, bytes], directory: Path) -> bool:

@@ -1,7 +1,7 @@
 """An upstream for tests: a plain HTTP/1.1 server that remembers what it was sent.
 
 The text of the first message (or ``input``) says what it does: ``stream 5 0.01`` (events, seconds
-between), ``slow 0.5``, ``status 500``, ``reset``, ``hang``, ``hang mid``, ``cut``, ``chunked``,
+between), ``stale 0`` (closes a connection that was used before, after so many seconds), ``slow 0.5``, ``status 500``, ``reset``, ``hang``, ``hang mid``, ``cut``, ``chunked``,
 ``big 70000``, ``redirect``; anything else is answered at once.
 """
 
@@ -89,8 +89,9 @@ class Upstream:
         assert task is not None
         self._tasks.add(task)
         try:
-            while await self._one(reader, writer):
-                pass
+            served = 0
+            while await self._one(reader, writer, served):
+                served += 1
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -99,7 +100,9 @@ class Upstream:
                 writer.transport.abort()
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, served: int
+    ) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1").split("\r\n")
         headers = [
             (name.lower(), value.strip())
@@ -108,6 +111,9 @@ class Upstream:
         length = int(dict(headers).get("content-length", 0))
         seen = Seen(head[0].split(" ")[1], headers, await reader.readexactly(length))
         self.seen.append(seen)
+        if served and _order(seen.body)[:1] == ["stale"]:
+            await asyncio.sleep(float(_order(seen.body)[1]))
+            return False
         gone = asyncio.ensure_future(reader.read(1))
         act = asyncio.ensure_future(self._act(seen, writer))
         await asyncio.wait({gone, act}, return_when=asyncio.FIRST_COMPLETED)

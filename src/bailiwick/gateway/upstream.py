@@ -33,6 +33,8 @@ _PASSED_BACK: Final = frozenset(
 _PASSED_BACK_PREFIXES: Final = ("anthropic-ratelimit-", "x-ratelimit-")
 _IDLE_S: Final = 30.0
 """A connection that was idle for longer may have been forgotten by something on the way."""
+_STALE_S: Final = 1.0
+"""A kept connection that ends so soon, without a byte, was closed while nobody used it."""
 _SMALL: Final = 65536
 
 
@@ -175,12 +177,13 @@ class HttpClient:
             used_before = connection is not None
             if connection is None:
                 connection = await pool.open()
+            sent = clock()
             reading = connection.send(head, body)
             try:
                 await reading.head()
             except UpstreamBroke:
-                if used_before and not reading.response.heard:
-                    continue  # it was closed while it was idle: nobody has read the request
+                if used_before and not reading.response.heard and clock() - sent < _STALE_S:
+                    continue
                 message = "the upstream failed before it answered"
                 raise Refused("upstream_failed", message) from None
             except BaseException:

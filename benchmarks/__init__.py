@@ -1,0 +1,1 @@
+"""How fast Bailiwick is, beside what else one could use: ``python -m benchmarks``."""

@@ -1,0 +1,58 @@
+"""What the servers are loaded with, which of them, and what one round of it gave."""
+
+from dataclasses import dataclass
+
+from benchmarks import wrk
+from benchmarks.servers import ours
+
+PLAIN = "nginx, plain proxy_pass"
+LUA = "nginx + geoip2 + Lua"
+ENVOY = "Envoy, plain"
+RBAC = "Envoy, geoip + model RBAC"
+AUTHZ = "Envoy + HTTP ext_authz (Python)"
+LITELLM = "LiteLLM proxy"
+OURS, NO_FSYNC = ours.NAME, ours.NO_FSYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One way to load the servers."""
+
+    name: str
+    connections: int
+    permitted: bool
+    large: bool
+    servers: tuple[str, ...]
+
+
+SMALL = Load(
+    "527 B, permitted, 64 connections", 64, True, False,
+    (PLAIN, LUA, ENVOY, RBAC, AUTHZ, LITELLM, OURS, NO_FSYNC),
+)  # fmt: skip
+REFUSED = Load("527 B, refused, 64 connections", 64, False, False, (RBAC, LUA, AUTHZ, OURS))
+LARGE = Load(
+    "400 KB with the model last, permitted, 16 connections", 16, True, True,
+    (PLAIN, LUA, RBAC, AUTHZ, OURS),
+)  # fmt: skip
+SINGLE = Load(
+    "527 B, permitted, 1 connection", 1, True, False, (PLAIN, LUA, RBAC, AUTHZ, OURS, NO_FSYNC)
+)
+LOADS = (SMALL, REFUSED, LARGE, SINGLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One round of one server under one load."""
+
+    answered: wrk.Answered
+    cpu_us: float
+    """Processor time of the server's processes for each request."""
+    opened: float
+    """Connections to the upstream that were opened for each request, after the first few: one for
+    each connection of a client is allowed, since idle ones are closed between the rounds."""
+    wrong: int
+    """Answers that should have been others, and requests without one."""
+    fsync_ms: float | None
+
+
+Found = dict[tuple[Load, str], list[Measured]]
