@@ -254,3 +254,16 @@ def test_a_world_that_does_not_change_is_not_built_again(
         time.sleep(0.02)
 
     assert used.names == ["first"]
+
+
+def test_a_policy_that_has_lost_its_last_line_is_taken_for_cut_short(
+    folder: Folder, reloader: Reloader, used: Used
+) -> None:
+    folder.write(policy=POLICY + "...\n")
+    reloader.load()
+    folder.write(policy=SECOND)
+
+    wait_for(reloader, lambda: reloader.status.reason is not None)
+
+    assert used.names == ["first"]
+    assert "may be cut short" in str(reloader.status.reason)

@@ -112,9 +112,6 @@ def test_the_revision_is_the_same_in_every_process() -> None:
     assert len({revision_elsewhere(seed) for seed in (1, 2)}) == 1
 
 
-@pytest.mark.xfail(
-    reason="orders enter the revision by their repr, and sets have no order", strict=True
-)
 def test_the_revision_is_the_same_in_every_process_under_an_order() -> None:
     assert len({revision_elsewhere(seed, "with an order") for seed in (1, 2, 3)}) == 1
 

@@ -15,7 +15,7 @@ from typing import Any
 from bailiwick.bootstrap.build import Built, build_world
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.watch import Watcher
-from bailiwick.errors import BailiwickError, Problem
+from bailiwick.errors import BailiwickError, InvalidInput, Problem
 from bailiwick.gateway import Upstream
 from bailiwick.pipeline import World
 from bailiwick.settings import Settings, UpstreamSettings
@@ -119,7 +119,16 @@ class Reloader:
             previous=self._world,
             note=self._watcher.note,
         )
+        self._refuse_cut(built.world)
         return settings, built
+
+    def _refuse_cut(self, world: World) -> None:
+        """Refuse a policy that has lost the line which says that it is whole."""
+        if self._world and self._world.table.policy.finished and not world.table.policy.finished:
+            raise InvalidInput.of(
+                f"policy `{world.table.policy.name}` may be cut short: it lost its line `...`",
+                "end every file of the policy with a line `...`",
+            )
 
     def _succeeded(self, settings: Settings, built: Built) -> None:
         restart = tuple(sorted(_fixed_differences(self._started_with, settings)))

@@ -408,6 +408,7 @@ def compile_table(
     both are part of the revision.
     """
     orders, approvals = tuple(orders), frozenset(approvals)
-    parts = (FORMAT, policy.digest, catalog.digest, *map(repr, orders), *sorted(approvals))
+    written = sorted(order.canonical() for order in orders)
+    parts = (FORMAT, policy.digest, catalog.digest, *written, *sorted(approvals))
     revision = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return DecisionTable(policy, revision, orders, approvals)

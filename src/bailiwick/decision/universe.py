@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
 from bailiwick.facts import UNKNOWN, Fact, Facts, Kind, dimension
-from bailiwick.places import countries, is_subdivision, subdivisions_of
+from bailiwick.places import (
+    canonical,
+    countries,
+    country_of,
+    is_subdivision,
+    subdivisions_of,
+)
 from bailiwick.policy import Condition, Rule
 
 Classes = dict[Fact, list[str]]
@@ -53,9 +59,9 @@ def place_values(conditions: Iterable[Condition]) -> list[str]:
     }
     found = dict.fromkeys((*countries(), *sorted(named)))
     for place in sorted(filter(is_subdivision, named)):
-        country = place.split("-", maxsplit=1)[0]
-        spare = (one for one in subdivisions_of(country) if one not in named)
-        found.update(dict.fromkeys([country, *_first(spare)]))
+        country = country_of(place)
+        inside = (*subdivisions_of(country), f"{country}-ZZZ")
+        found.update(dict.fromkeys([country, *filter(canonical, inside)]))
     return list(found)
 
 
@@ -67,10 +73,6 @@ def completions(rules: Sequence[Rule], facts: Facts, pending: Iterable[str]) -> 
         yield Facts(
             facts.model, facts.at, {**facts.values, **dict(zip(names, chosen, strict=True))}
         )
-
-
-def _first(values: Iterable[str]) -> list[str]:
-    return [value for value, _ in zip(values, range(1), strict=False)]
 
 
 def _by_signature(

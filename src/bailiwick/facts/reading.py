@@ -56,7 +56,7 @@ def read_fact(name: str, value: Value) -> Fact:
     texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
     if texts == ["unknown"]:
         return UNKNOWN
-    if texts == ["pending"]:
+    if texts == ["pending"] and "pending" not in known.values:
         return PENDING
     if not texts and known.kind is not Kind.SET:
         raise InvalidInput.of(f"`{name}` is empty", "write `unknown` where nothing is known")

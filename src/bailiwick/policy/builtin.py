@@ -4,8 +4,9 @@ that follows when a restrict denies a feature which is in use.
 They are rules like all others, so every evaluator knows them and the revision covers them.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from bailiwick.places import PlaceSet
@@ -74,6 +75,13 @@ class Order:
     except_labels: frozenset[str] = frozenset()
     except_places: PlaceSet | None = None
 
+    def canonical(self) -> str:
+        """Write the order as text that is the same in every process, for the revision."""
+        values = asdict(self)
+        for scope in filter(None, (values["places"], values["except_places"])):
+            scope.pop("_subdivisions")
+        return json.dumps(values, sort_keys=True, default=_plain)
+
     def as_rule(self) -> Rule:
         """Write the order as an absolute deny. What is not known never counts as an exception."""
         where = []
@@ -98,3 +106,7 @@ class Order:
             code="order.off",
             basis=self.reason,
         )
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
