@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 def _read(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=str(NAMES))
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of each (default 4)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (default 3)")
     parser.add_argument("--seconds", type=float, default=2, help="seconds of load (default 2)")
     parser.add_argument(
         "--server", action="append", default=[], help="gateway: this server only (repeatable)"

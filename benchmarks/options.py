@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    rounds: int = 4
+    rounds: int = 3
     """How often each thing is measured; medians are over these."""
     seconds: float = 2.0
     """How long one round loads one server."""

@@ -140,3 +140,16 @@ def test_a_gateway_without_a_good_policy_does_not_start(folder: Path) -> None:
 
     assert done.returncode == 2
     assert "permti" in done.stderr
+
+
+def test_a_rotated_key_signs_on_and_the_old_signatures_stay_good(tmp_path: Path) -> None:
+    for _ in range(2):
+        log = AuditLog.open(tmp_path / "audit", node="n1", worker="0", clock=now)
+        log.append_nowait({"kind": "decision", "id": "dec_1", "effect": "deny"})
+        log.close()
+        ok(tmp_path, "audit", "rotate-key", "audit/keys", "bailiwick/n1")
+
+    done = bailiwick(tmp_path, "audit", "verify", "audit")
+
+    assert done.returncode == 0, done.stdout
+    assert len((tmp_path / "audit/keys/public-keys").read_text().splitlines()) == 3

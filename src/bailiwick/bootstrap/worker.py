@@ -127,9 +127,23 @@ class Worker:
                 log.error("%s", error)
 
     def _use(self, world: World) -> None:
-        self._world = world
+        self._world = world  # before the look at the pipeline: another thread may be making it
         if self._pipeline is not None:
             self._pipeline.use(world)
+            self._record_policy(world)
+
+    def _record_policy(self, world: World) -> None:
+        """Put on record by which policy and data requests are judged from now on."""
+        sources = world.locator.status(utc_now())
+        self.record(
+            {
+                "kind": "policy",
+                "name": world.table.policy.name,
+                "revision": world.revision,
+                "catalog": world.catalog.digest,
+                "data": {row.name: str(row.built_at) for row in sources},
+            }
+        )
 
     def _keep(self) -> None:
         while not self._stop.wait(RETRY_S):
@@ -145,7 +159,7 @@ class Worker:
         if self._pipeline is None and self._audit is not None and not self._lacking:
             self._pipeline = self._make_pipeline(self._audit)
             if self._world is not None:
-                self._pipeline.use(self._world)
+                self._use(self._world)
 
     def _try(self, what: str, find: Callable[[], None]) -> None:
         try:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bailiwick.audit import Filters, export, show, verify
+from bailiwick.audit import Filters, export, rotate_key, show, verify
 from bailiwick.cli.options import AsJson
 from bailiwick.cli.output import FAILED, OK, err, say, say_json
 from bailiwick.errors import BailiwickError
@@ -40,10 +40,15 @@ def verify_command(
     """Check every record, chain and signature; exit with 1 if anything is wrong."""
     beside = directory / "keys" / "public-keys"
     public = key or (beside if beside.exists() else None)
+    if key is None and public is not None:
+        err.print(
+            f"[cyan]note[/] signatures are checked with {escape(str(public))}, kept beside them"
+        )
     with Progress(
-        SpinnerColumn(),
         TextColumn("{task.description}"),
-        TimeElapsedColumn(),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
         console=err,
         transient=True,
     ) as bar:
@@ -52,7 +57,7 @@ def verify_command(
             directory,
             public,
             outside,
-            lambda done, _: bar.update(task, description=f"{done:,} records"),
+            lambda done, whole: bar.update(task, completed=done, total=whole),
             partial=partial,
         )
     if as_json:
@@ -93,6 +98,16 @@ def _filters(
         node,
         dict(text.split("=", 1) for text in fields or ()),
     )
+
+
+@app.command(name="rotate-key")
+def rotate_key_command(
+    keys: Annotated[Path, typer.Argument(help="Folder of the signing keys.")],
+    name: Annotated[str, typer.Argument(help="Name of the key, ORIGIN/NODE.")],
+) -> None:
+    """Replace a node's signing key; what the old one signed stays valid."""
+    rotate_key(keys, name)
+    say(f"a new key signs for {escape(name)}; keep a copy of {escape(str(keys / 'public-keys'))}")
 
 
 @app.command(name="show")
