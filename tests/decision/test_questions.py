@@ -308,3 +308,26 @@ def test_rules_count_from_their_first_instant_and_no_longer_at_their_last() -> N
 @pytest.mark.parametrize("name", FACTS)
 def test_every_fact_can_be_asked_for(name: str) -> None:
     assert read_facts({"model": "pa/one", name: "unknown"}, CATALOG, NOW).get(name) is UNKNOWN
+
+
+def test_more_pending_labels_than_can_be_gone_through_stay_undetermined() -> None:
+    rules = "".join(
+        f"  - {{id: r{n}, permit: pa/one, labels: {{any: [l{n}], none: [m{n}]}}}}\n"
+        for n in range(20)
+    )
+    found = table(rules)
+
+    decision = found.decide(asked(labels="pending"))
+
+    assert decision.effect is Effect.UNDETERMINED
+    assert [reason.code for reason in decision.reasons] == ["pending.many"]
+    assert "check.skipped" in codes(found)
+
+
+def test_rules_that_are_ruled_out_already_do_not_make_an_answer_undetermined() -> None:
+    rules = "".join(
+        f"  - {{id: r{n}, permit: pa/one, where: {{billing: XA}}, labels: {{any: [l{n}], none: [m{n}]}}}}\n"
+        for n in range(20)
+    )
+
+    assert table(rules).decide(asked(labels="pending", billing="XB")).effect is Effect.DENY

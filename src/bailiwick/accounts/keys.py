@@ -42,10 +42,13 @@ class KeySecret:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._begun = hmac.new(secret, digestmod="sha256")
 
     def digest(self, presented: str) -> bytes:
         """HMAC-SHA256 of a presented key (32 bytes)."""
-        return hmac.digest(self._secret, presented.encode("utf-8", "surrogatepass"), "sha256")
+        begun = self._begun.copy()
+        begun.update(presented.encode("utf-8", "surrogatepass"))
+        return begun.digest()
 
     def check(self) -> bytes:
         """Tell this secret from another one without giving it away."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bailiwick.decision.reference import holds
 from bailiwick.decision.table import DecisionTable
-from bailiwick.decision.universe import classes
+from bailiwick.decision.universe import TooManyClasses, classes
 from bailiwick.errors import Problem, Severity
 from bailiwick.facts import UNKNOWN, Fact
 from bailiwick.places import is_subdivision
@@ -19,7 +19,17 @@ Disjunct = tuple[Condition, ...]
 def check_policy(table: DecisionTable, now: datetime) -> list[Problem]:
     """List warnings and notes about a compiled policy, in the order of its rules."""
     written = [rule for rule in table.rules if rule.authority != BUILTIN and rule.detail is None]
-    checker = _Checker(table, written)
+    try:
+        checker = _Checker(table, written)
+    except TooManyClasses as error:
+        return [
+            Problem(
+                f"not checked for rules that never count: {error.message}",
+                error.help,
+                severity=Severity.WARNING,
+                code="check.skipped",
+            )
+        ]
     found = [problem for rule in written for problem in checker.rule(rule, now)]
     return [*found, *checker.models(), *checker.unknowns(), *checker.subdivisions()]
 

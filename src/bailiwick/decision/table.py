@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bailiwick.catalog import Catalog
 from bailiwick.decision.columns import Column, Entry
 from bailiwick.decision.leaks import Leak, unknown_grants
-from bailiwick.decision.universe import classes, facts_asked
+from bailiwick.decision.universe import TooManyClasses, classes, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common, deny, strictest
 from bailiwick.facts import PENDING, UNKNOWN, Fact, Facts, dimension
 from bailiwick.policy import Obligations, Order, Policy, Rule, RuleEffect
@@ -24,6 +24,8 @@ from bailiwick.policy import Obligations, Order, Policy, Rule, RuleEffect
 FORMAT = "bailiwick-table/1"
 MOST_COMBINATIONS = 8
 MOST_REMEMBERED = 65536
+MOST_STATES = 4096
+"""States of pending facts that are worked through; with more the answer is ``undetermined``."""
 NONE: frozenset[str] = frozenset()
 
 
@@ -275,11 +277,13 @@ class DecisionTable:
             decisions = (self.decide_prepared(model, at, self.prepare(case)) for case in cases)
             return self._stamped(strictest(decisions))
         prepared = [self.prepare(case, known) for case in cases]
-        base = self.row(model, at)
+        states = self._reach(self.row(model, at), pending, prepared)
+        if states is None:
+            return self._stamped(Decision(Effect.UNDETERMINED, reasons=(Reason("pending.many"),)))
         return self._stamped(
             common(
                 strictest(self._complete(model, state, part) for part in prepared)
-                for state in self._reach(base, pending)
+                for state in states
             )
         )
 
@@ -294,13 +298,27 @@ class DecisionTable:
         }
         return deny(Reason("permit.none", None, one) for one in self._governing[model] - speaking)
 
-    def _reach(self, base: int, pending: Iterable[str]) -> Iterable[_State]:
-        """Fold the pending facts one by one; each reachable state is kept once."""
+    def _reach(
+        self, base: int, pending: Iterable[str], known: Iterable[Prepared]
+    ) -> Iterable[_State] | None:
+        """Fold the pending facts one by one; each reachable state is kept once.
+
+        Only rules that what is known leaves possible are folded. ``None``: too many states.
+        """
+        possible = 0
+        for part in known:
+            possible |= base & part.mask
+        rules = self._rules_of(possible)
         states = {_State(base)}
         for name in pending:
-            column = self._columns[name]
-            options = [column.entry(one) for one in (*classes(self.rules, name), UNKNOWN)]
+            try:
+                found = [*classes(rules, name), UNKNOWN]
+            except TooManyClasses:
+                return None
+            options = [self._columns[name].entry(one) for one in found]
             states = {_folded(state, name, entry) for state in states for entry in options}
+            if len(states) > MOST_STATES:
+                return None
         return states
 
     # -- looking up ----------------------------------------------------------------------------

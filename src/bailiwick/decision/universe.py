@@ -7,6 +7,7 @@ need one of each class only.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
+from bailiwick.errors import BailiwickError
 from bailiwick.facts import UNKNOWN, Fact, Facts, Kind, dimension
 from bailiwick.places import (
     canonical,
@@ -19,6 +20,19 @@ from bailiwick.policy import Condition, Rule
 
 Classes = dict[Fact, list[str]]
 """A representative fact to the values that are like it, for messages."""
+
+
+MOST_CLASSES = 4096
+
+
+class TooManyClasses(BailiwickError):
+    """The rules tell more combinations of names or places apart than can be gone through."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the rules tell more than {MOST_CLASSES} combinations of one fact apart",
+            "ask about fewer models or rules at a time",
+        )
 
 
 def facts_asked(rules: Iterable[Rule]) -> frozenset[str]:
@@ -48,8 +62,8 @@ def classes(rules: Sequence[Rule], fact: str) -> Classes:
 
 
 def place_values(conditions: Iterable[Condition]) -> list[str]:
-    """List every place that conditions can tell apart: countries, what is named, and one
-    subdivision that nobody names for each country with one that somebody does.
+    """List every place that conditions can tell apart: countries, what is named, and all
+    subdivisions of a country of which one is named.
     """
     named = {
         place
@@ -98,6 +112,8 @@ def _sets(conditions: Sequence[Condition]) -> list[frozenset[str]]:
             folded.setdefault((met, broken | needed), chosen)
             folded.setdefault((met | seen, broken | barred), chosen | {name})
         states = folded
+        if len(states) > MOST_CLASSES:
+            raise TooManyClasses
     return list(dict.fromkeys(states.values()))
 
 
@@ -117,5 +133,7 @@ def _unions(singles: dict[tuple[bool, ...], list[str]]) -> Classes:
             if joined not in found:
                 found[joined] = places | {group[0]}
                 waiting.append((joined, found[joined]))
+                if len(found) > MOST_CLASSES:
+                    raise TooManyClasses
     alike = {frozenset({group[0]}): group for group in singles.values()}
     return {places: alike.get(places, sorted(places)) for places in found.values()}
