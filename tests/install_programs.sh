@@ -6,9 +6,10 @@ if command -v apt-get >/dev/null 2>&1; then
     as_root=""
     if [ "$(id -u)" != 0 ]; then as_root="sudo"; fi
     missing=""
-    wanted="python3-venv redis-server tor-geoipdb"
+    wanted="python3-venv redis-server tor-geoipdb postgresql nginx libnginx-mod-http-geoip2 haproxy chromium"
+    command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
     if [ "${1:-}" = bench ]; then
-        wanted="$wanted nginx libnginx-mod-http-geoip2 libnginx-mod-http-lua lua-cjson wrk util-linux"
+        wanted="$wanted libnginx-mod-http-lua lua-cjson wrk util-linux"
     fi
     for package in $wanted; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
@@ -21,7 +22,9 @@ if command -v apt-get >/dev/null 2>&1; then
             apt-get install -y -qq --no-install-recommends $missing >/dev/null
     fi
 elif command -v brew >/dev/null 2>&1; then
-    brew list valkey >/dev/null 2>&1 || brew install --quiet valkey
+    for formula in valkey postgresql nginx haproxy node; do
+        brew list "$formula" >/dev/null 2>&1 || brew install --quiet "$formula"
+    done
 else
-    echo "no apt-get and no brew here: install Valkey or Redis yourself for the tests of quotas" >&2
+    echo "no apt-get and no brew here: install Valkey, PostgreSQL, nginx, HAProxy, Chromium and Node yourself" >&2
 fi
