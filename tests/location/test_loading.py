@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import random
 import shutil
 from collections.abc import Callable
@@ -248,8 +249,13 @@ def anonymizer(kind: str, file: str, **values: Any) -> dict[str, Any]:
     anonymizer("cloudflare", "cloudflare.json"), anonymizer("digitalocean", "google.csv"),
     anonymizer("geofeed", "geofeed.csv", network="hosting"),
 ], ids=lambda s: f"{s['kind']} {Path(s['path']).name}")  # fmt: skip
-def test_every_kind_of_list_is_loaded_and_expires(setting: dict[str, Any], now: datetime) -> None:
-    made = load_locator(settings(anonymizers=[setting]), now)
+def test_every_kind_of_list_is_loaded_and_expires(
+    setting: dict[str, Any], tmp_path: Path, now: datetime
+) -> None:
+    path = Path(shutil.copy(setting["path"], tmp_path))
+    yesterday = (now - timedelta(days=1)).timestamp()
+    os.utime(path, (yesterday, yesterday))
+    made = load_locator(settings(anonymizers=[{**setting, "path": str(path)}]), now)
     row = made.status(now)[1]
 
     assert (row.kind, row.schema) == (setting["kind"], setting["kind"])
