@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import random
 import shutil
 from collections.abc import Callable
