@@ -17,6 +17,8 @@ import pycountry
 
 OUT = Path(__file__).parents[1] / "src/bailiwick/data/map/world.json"
 WIDTH = 960.0
+CENTRE = 11.0
+"""The longitude in the middle, so that the map's edge runs through the Bering Strait."""
 LEAST_AREA = 0.35
 """Triangles smaller than this (square pixels) are simplified away."""
 LEAST_ISLAND = 0.9
@@ -68,16 +70,43 @@ def project(point: Point) -> Point:
     return WIDTH / 2 + x * scale, 1.3176 * scale - y * scale
 
 
+def unwrapped(points: list[Point]) -> list[Point]:
+    """Turn the globe to ``CENTRE`` and let longitudes run on where a line crosses the edge."""
+    turned: list[Point] = []
+    for longitude, latitude in points:
+        x = (longitude - CENTRE + 180) % 360 - 180
+        if turned:
+            x += 360 * round((turned[-1][0] - x) / 360)
+        turned.append((x, latitude))
+    return turned
+
+
+def outline(points: list[Point]) -> list[Point]:
+    """Project a ring. One that crosses the edge stays whole on the side where most of it is."""
+    turned = unwrapped(points)
+    if abs(turned[0][0] - turned[-1][0]) > 180:  # it runs around the pole
+        round_ = [(x - 360 * round(x / 360), y) for x, y in turned[:-1]]
+        start = next(i for i, (x, _) in enumerate(round_) if abs(x - round_[i - 1][0]) > 180)
+        coast = round_[start:] + round_[:start]
+        edge = math.copysign(180, coast[-1][0])
+        turned = [(-edge, -90), *coast, (edge, -90), (-edge, -90)]
+    middle = sum(x for x, _ in turned) / len(turned)
+    return [project((x - 360 * round(middle / 360), y)) for x, y in turned]
+
+
 def simplify(points: list[Point]) -> list[Point]:
     """Drop the points that matter least (Visvalingam and Whyatt 1993); the ends stay."""
-    kept = list(points)
+    kept = list(zip(points, map(project, unwrapped(points)), strict=True))
     while len(kept) > 3:
-        areas = [(triangle(*kept[i - 1 : i + 2]), i) for i in range(1, len(kept) - 1)]
+        areas = [
+            (triangle(*(drawn for _, drawn in kept[i - 1 : i + 2])), i)
+            for i in range(1, len(kept) - 1)
+        ]
         least, place = min(areas)
         if least >= LEAST_AREA:
             break
         del kept[place]
-    return kept
+    return [point for point, _ in kept]
 
 
 def triangle(a: Point, b: Point, c: Point) -> float:
@@ -105,7 +134,7 @@ class Atlas:
                 x, y = x + dx, y + dy
                 points.append((x * sx + tx, y * sy + ty))
             self.arcs.append(points)
-        self.drawn = [simplify([project(point) for point in arc]) for arc in self.arcs]
+        self.simple = [simplify(arc) for arc in self.arcs]
 
     def ring(self, numbers: list[int], arcs: list[list[Point]]) -> list[Point]:
         """Join arcs into a ring; a number's complement is its arc backwards."""
@@ -123,7 +152,7 @@ class Atlas:
             for polygon in several:
                 code = code_of(country, self.ring(polygon[0], self.arcs))
                 rings = shapes.setdefault(code, []) if code else []
-                rings += [self.ring(part, self.drawn) for part in polygon]
+                rings += [outline(self.ring(part, self.simple)) for part in polygon]
         return shapes
 
 
@@ -177,7 +206,7 @@ def build(source: Path) -> dict[str, Any]:
     dots = {code: found for code, rings in sorted(shapes.items()) if (found := dot(rings))}
     for code, point in POINTS.items():
         if code not in places or code in dots:
-            x, y = project(point)
+            x, y = project(unwrapped([point])[0])
             dots[code] = [round(x, 1), round(y, 1)]
     disputed = [
         {"name": name, "place": place or None, "claims": claims, "path": path(shapes[key])}
@@ -188,7 +217,7 @@ def build(source: Path) -> dict[str, Any]:
         if found := dots.pop(key, None):
             area_["dot"] = found
     return {
-        "projection": "Equal Earth",
+        "projection": f"Equal Earth, centred on {CENTRE:g}° E",
         "source": "Natural Earth 1:50m (public domain), as packed in world-atlas 2.0.2",
         "width": WIDTH,
         "height": round(project((0, -90))[1], 1),

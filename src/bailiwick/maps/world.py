@@ -56,7 +56,7 @@ def world_map(shades: Mapping[str, Shade], label: str, id_: str = "map") -> str:
 def source() -> str:
     """Say where the shapes come from and how they are projected."""
     world = _world()
-    return f"{world['source']}; {world['projection']} projection"
+    return f"{world['source']}; {world['projection']}"
 
 
 def _shape(code: str, path: str, shades: Mapping[str, Shade]) -> str:
