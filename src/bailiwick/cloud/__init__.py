@@ -1,0 +1,1 @@
+"""What a cloud call really checks, and what clouds say they did."""
