@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bailiwick.bootstrap.files import (
     LoadedPolicy,
+    load_organisation,
     load_policy,
     read_catalog,
     read_settings,
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
 
 __all__ = [
-    "LoadedPolicy", "load_policy", "read_catalog", "read_settings", "read_text",
+    "LoadedPolicy", "load_organisation", "load_policy", "read_catalog", "read_settings",
+    "read_text",
     "Built", "build_world", "Reloader", "ReloadStatus",
     "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway",

@@ -14,6 +14,7 @@ from bailiwick.errors import InvalidInput, Position
 from bailiwick.policy import Loader, Policy, extended_catalog, read_policy
 
 if TYPE_CHECKING:
+    from bailiwick.cloud import Organisation
     from bailiwick.settings import Settings
 
 
@@ -65,6 +66,13 @@ def read_settings(path: Path) -> "Settings":
     from bailiwick.settings import read_settings as read_document
 
     return read_document(parse_document(read_text(path), str(path)), path.absolute().parent)
+
+
+def load_organisation(path: Path) -> "Organisation":
+    """Read an organisation file. Raises ``InvalidInput`` with every problem found."""
+    from bailiwick.cloud import read_organisation
+
+    return read_organisation(parse_document(read_text(path), str(path)))
 
 
 def read_text(path: Path) -> str:

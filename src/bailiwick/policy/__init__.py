@@ -3,9 +3,11 @@
 from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import Order
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
+from bailiwick.policy.problems import did_you_mean, shape_problems
 from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
 from bailiwick.policy.rules import (
     HIDDEN,
+    Acknowledgement,
     Condition,
     Example,
     Finding,
@@ -20,7 +22,8 @@ from bailiwick.policy.rules import (
 from bailiwick.policy.shape import policy_schema
 
 __all__ = [
-    "BUILTIN", "DEFAULT_ANONYMIZERS", "HIDDEN", "Condition", "Example", "Finding", "Loader",
-    "Obligations", "Order", "OwnershipRule", "Policy", "Quota", "Refusal", "Rule", "RuleEffect",
-    "extended_catalog", "no_files", "policy_schema", "read_policy",
+    "BUILTIN", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition", "Example",
+    "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota", "Refusal",
+    "Rule", "RuleEffect", "did_you_mean", "extended_catalog", "no_files", "policy_schema",
+    "read_policy", "shape_problems",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Collect every problem of a policy, each with its position in the file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -113,6 +114,41 @@ def did_you_mean(text: str, known: Iterable[str]) -> str | None:
     if near:
         return f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
     return f"known are {', '.join(options)}" if 0 < len(options) <= 30 else None
+
+
+def shape_problems(
+    failed: ValidationError, document: Document, schema: Mapping[str, Any]
+) -> list[Problem]:
+    """Word what pydantic found wrong with a file of the shape that ``schema`` describes."""
+    found: list[Problem] = []
+    Problems(document, found).shape(failed, lambda path: keys_at(schema, path))
+    return found
+
+
+def keys_at(schema: Mapping[str, Any], path: Path) -> set[str]:
+    """List the keys that the mapping at ``path`` of a file with this JSON Schema may have."""
+    found: list[Any] = [schema]
+    for part in path:
+        found = [inner for one in _plain(found, schema) if (inner := _inside(one, part))]
+    return {key for one in _plain(found, schema) for key in one.get("properties", ())}
+
+
+def _plain(schemas: Iterable[Any], whole: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Follow references and alternatives down to schemas that say something themselves."""
+    for one in schemas:
+        inner = [*one.get("anyOf", ()), *one.get("oneOf", ())]
+        if "$ref" in one:
+            inner.append(whole["$defs"][one["$ref"].rpartition("/")[2]])
+        yield one
+        yield from _plain(inner, whole)
+
+
+def _inside(schema: dict[str, Any], part: str | int) -> dict[str, Any] | None:
+    if isinstance(part, int):
+        return schema.get("items")
+    others = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+    found = schema.get("properties", {}).get(part) or others[0]
+    return found if isinstance(found, dict) else None
 
 
 def raise_if_errors(problems: Iterable[Problem]) -> None:

@@ -21,6 +21,7 @@ from bailiwick.policy.mend import mended
 from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
 from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
 from bailiwick.policy.rules import (
+    Acknowledgement,
     Example,
     Finding,
     Obligations,
@@ -44,7 +45,7 @@ Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
 
 MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "authority")
-NOT_USED = ("refusal", "accounts")
+NOT_USED = ("refusal", "accounts", "acknowledge")
 """Keys that only the policy itself can have; a rule set that it uses has them for itself alone."""
 MAX_FILES = 64
 
@@ -453,6 +454,7 @@ class _PolicyReader:
                 for name, one in (part.ownership or {}).items()
             },
             digest=_digest(self.read_files, self.catalog),
+            acknowledged=tuple(self._acknowledged(main, rules)),
             about=shape.about,
             source=shape.source,
             as_of=shape.as_of,
@@ -504,6 +506,28 @@ class _PolicyReader:
                     )
                 yield Finding(name, one.of, one.then, one.cure, one.next)
 
+    def _acknowledged(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Acknowledgement]:
+        ids, known = {rule.id for rule in rules}, {*DIMENSIONS, *NOT_FACTS, "ownership", "end_user"}
+        for shape, document in main.files:
+            problems = Problems(document, self.problems)
+            for index, one in enumerate(shape.acknowledge or ()):
+                path: Path = ("acknowledge", index)
+                for name in set(one.of) - known:
+                    if not name.startswith(OWNERSHIP_PREFIX):
+                        hint = did_you_mean(name, known)
+                        problems.error((*path, "of"), f"unknown dimension `{name}`", hint)
+                for name in set(one.rules or ()) - ids:
+                    hint = did_you_mean(name, ids)
+                    problems.error((*path, "rules"), f"no rule is called `{name}`", hint)
+                yield Acknowledgement(
+                    frozenset(one.cloud),
+                    frozenset(one.of),
+                    one.by,
+                    frozenset(one.rules or ()),
+                    one.note,
+                    document.position(path),
+                )
+
     def _wanted(self, example: ExampleShape, problems: Problems, path: Path) -> None:
         for key in example.want.keys() - WANTED:
             problems.key((*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED))
@@ -542,6 +566,8 @@ class _PolicyReader:
                 )
 
 
+NOT_FACTS = {"obligations", "time"}
+"""What an acknowledgement can name besides dimensions."""
 WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "quotas"}
 """What an embedded test can ask for."""
 EFFECTS = ["permit", "deny", "undetermined"]
@@ -592,7 +618,7 @@ def _obligations(rule: str, shape: RestrictionShape | None) -> Obligations:
 def _digest(files: Mapping[str, Value], catalog: Catalog) -> str:
     """Hash what can change a decision; wording and embedded tests cannot."""
     parts = [
-        {key: part for key, part in value.items() if key not in {"tests", "about"}}
+        {key: part for key, part in value.items() if key not in {"tests", "about", "acknowledge"}}
         for value in files.values()
         if isinstance(value, dict)
     ]

@@ -210,6 +210,26 @@ class OwnershipRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What guardrails of a cloud leave open, and who closes it."""
+
+    clouds: frozenset[str]
+    of: frozenset[str]
+    """Facts that the cloud cannot see, ``obligations`` or ``time``."""
+    by: str
+    """``edge``, ``account``, ``perimeter`` or ``procedure``."""
+    rules: frozenset[str]
+    """Only these rules; empty: every rule."""
+    note: str | None = None
+    position: Position | None = None
+
+    def covers(self, cloud: str, rule: str, what: str) -> bool:
+        """Whether this is about ``what`` of ``rule`` in ``cloud``."""
+        named = what in self.of or what.split(".", maxsplit=1)[0] in self.of
+        return cloud in self.clouds and named and (not self.rules or rule in self.rules)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy, names resolved, ready to compile."""
 
@@ -229,6 +249,7 @@ class Policy:
     ownership: Mapping[str, OwnershipRule]
     digest: str
     """SHA-256 over everything that can change a decision, in a canonical form."""
+    acknowledged: tuple[Acknowledgement, ...] = ()
     about: str | None = None
     source: str | None = None
     as_of: date | None = None

@@ -5,7 +5,7 @@ meaning. Every scalar arrives as text (``bailiwick.documents``), so each type sa
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +24,7 @@ from pydantic import (
 
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
+from bailiwick.policy.problems import keys_at
 from bailiwick.policy.rules import RuleEffect
 
 DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h|d)")
@@ -329,6 +330,24 @@ class RefusalShape(_Shape):
     appeal: str | None = None
 
 
+class AcknowledgeShape(_Shape):
+    """What a cloud cannot hold, and the point that holds it instead."""
+
+    cloud: Annotated[list[Literal["aws", "gcp", "azure"]], BeforeValidator(_listed)] = Field(
+        min_length=1, description="Clouds whose guardrails come out weaker."
+    )
+    of: Texts = Field(
+        description="Dimensions the cloud cannot see; `obligations` of a restrict; `time` for a "
+        "rule that begins or ends."
+    )
+    by: Literal["edge", "account", "perimeter", "procedure"] = Field(
+        description="Who enforces it: the gateway, the account layer, the network around the "
+        "cloud, or people."
+    )
+    rules: Texts | None = Field(None, description="Only for these rules. Default: all.")
+    note: str | None = None
+
+
 class ExampleShape(_Shape):
     """One embedded test."""
 
@@ -361,6 +380,9 @@ class PolicyShape(_Shape):
     accounts: dict[Name, FindingShape] | None = None
     ownership: dict[Name, OwnershipShape] | None = None
     refusal: RefusalShape | None = None
+    acknowledge: Annotated[list[AcknowledgeShape], Field(min_length=1)] | None = Field(
+        None, description="What guardrails of a cloud leave to another enforcing point."
+    )
     tests: Annotated[list[ExampleShape], Field(min_length=1)] | None = None
 
 
@@ -386,25 +408,4 @@ def _as_written(schema: Any) -> Any:
 
 def known_keys(path: tuple[str | int, ...]) -> set[str]:
     """List the keys that the mapping at ``path`` of a policy file may have."""
-    found = [policy_schema()]
-    for part in path:
-        found = [inner for one in _plain(found) if (inner := _inside(one, part)) is not None]
-    return {key for one in _plain(found) for key in one.get("properties", ())}
-
-
-def _plain(schemas: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Follow references and alternatives down to schemas that say something themselves."""
-    for one in schemas:
-        inner = [*one.get("anyOf", ()), *one.get("oneOf", ())]
-        if "$ref" in one:
-            inner.append(policy_schema()["$defs"][one["$ref"].rpartition("/")[2]])
-        yield one
-        yield from _plain(inner)
-
-
-def _inside(schema: dict[str, Any], part: str | int) -> dict[str, Any] | None:
-    if isinstance(part, int):
-        return schema.get("items")
-    others = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
-    found = schema.get("properties", {}).get(part) or others[0]
-    return found if isinstance(found, dict) else None
+    return keys_at(policy_schema(), path)

@@ -1,0 +1,85 @@
+"""``bailiwick compile``: one policy becomes the guardrails of a cloud."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from bailiwick.bootstrap import LoadedPolicy, load_organisation
+from bailiwick.cli.options import moment
+from bailiwick.cli.output import say, say_problems, say_table
+from bailiwick.cli.policy import compiled
+from bailiwick.cloud import Organisation
+from bailiwick.decision import DecisionTable
+from bailiwick.errors import BailiwickError
+from bailiwick.targets import Compiled
+
+app = typer.Typer(no_args_is_help=True, help="Compile a policy to the guardrails of a cloud.")
+
+OrgFile = Annotated[Path, typer.Option("--org", help="The organisation file.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Write files into this folder; default print.")
+]
+
+
+class Format(StrEnum):
+    """What is written for the cloud itself; the reports are written in any case."""
+
+    JSON = "json"
+    TERRAFORM = "terraform"
+
+
+AsFormat = Annotated[Format, typer.Option("--format", help="json or terraform (*.tf.json).")]
+Compiler = Callable[[LoadedPolicy, DecisionTable, Organisation, datetime], Compiled]
+
+
+def run(
+    compiler: Compiler, policy: Path, org: Path, out: Path | None, form: Format, at: str | None
+) -> None:
+    """Read, compile, and write or print."""
+    loaded, table = compiled(policy)
+    made = compiler(loaded, table, load_organisation(org), moment(at))
+    say_problems(made.warnings)
+    policies = made.files if form is Format.JSON else made.terraform
+    if out is None:
+        for name, text in policies.items():
+            say(f"[bold]{escape(name)}[/]")
+            say(escape(text))
+    else:
+        _write(out, {**policies, **made.reports()})
+    summary(made)
+
+
+def summary(made: Compiled) -> None:
+    """Print what became of each rule, and what the cloud does not reach."""
+    say_table(
+        ["rule", "coverage", "not seen", "enforced by"],
+        (
+            [
+                one.rule,
+                one.coverage.value,
+                ", ".join(one.missing),
+                ", ".join(f"{what}: {point}" for what, point in one.enforced_by) or one.note,
+            ]
+            for one in made.residues
+        ),
+    )
+    for name, (used, most) in made.sizes.items():
+        say(f"{escape(name)}: {used} of {most} characters")
+    for note in made.notes:
+        say(f"[yellow]not reached[/] {escape(note)}")
+    say(f"{len(made.statements)} statements, {len(made.cells)} cells, all as the policy decides")
+
+
+def _write(out: Path, texts: dict[str, str]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BailiwickError(f"`{out}` cannot be written: {error.strerror}") from None
+    say(f"{len(texts)} files in {escape(str(out))}")
