@@ -55,15 +55,15 @@ def invocation(**changed: Any) -> dict[str, Any]:
     }
 
 
-MODEL = "projects/acme/locations/us-central1/publishers/anthropic/models/claude-opus-4-1@20250805"
+MODEL = "projects/acme-project/locations/us-central1/publishers/anthropic/models/claude-opus-4-1@20250805"
 
 
 def google(resource: str = MODEL, **changed: Any) -> dict[str, Any]:
     return {
-        "logName": "projects/acme/logs/cloudaudit.googleapis.com%2Fdata_access",
+        "logName": "projects/acme-project/logs/cloudaudit.googleapis.com%2Fdata_access",
         "timestamp": "2026-10-01T11:52:37.123456Z",
         "insertId": "insert-1",
-        "resource": {"type": "audited_resource", "labels": {"project_id": "acme"}},
+        "resource": {"type": "audited_resource", "labels": {"project_id": "acme-project"}},
         "protoPayload": {
             "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
             "serviceName": "aiplatform.googleapis.com",

@@ -111,7 +111,7 @@ def test_a_google_entry_gives_project_location_and_model(tmp_path: Path) -> None
     found = one(tmp_path, google())
 
     assert (found.account, found.endpoint, found.processing) == (
-        "acme",
+        "acme-project",
         "us-central1",
         "us-central1",
     )
@@ -120,14 +120,15 @@ def test_a_google_entry_gives_project_location_and_model(tmp_path: Path) -> None
 
 def test_the_global_location_does_not_say_where_it_ran(tmp_path: Path) -> None:
     found = one(
-        tmp_path, google("projects/acme/locations/global/publishers/google/models/gemini-2.5-pro")
+        tmp_path,
+        google("projects/acme-project/locations/global/publishers/google/models/gemini-2.5-pro"),
     )
 
     assert (found.endpoint, found.processing) == ("global", None)
 
 
 def test_a_google_endpoint_names_no_model(tmp_path: Path) -> None:
-    found = one(tmp_path, google("projects/acme/locations/us-central1/endpoints/42"))
+    found = one(tmp_path, google("projects/acme-project/locations/us-central1/endpoints/42"))
 
     assert (found.model, found.through) == (None, "endpoints/42")
 
@@ -137,7 +138,7 @@ def test_a_google_batch_job_names_its_model_in_the_request(tmp_path: Path) -> No
     found = one(
         tmp_path,
         google(
-            "projects/acme/locations/us-central1",
+            "projects/acme-project/locations/us-central1",
             methodName="google.cloud.aiplatform.v1.JobService.CreateBatchPredictionJob",
             request=job,
         ),

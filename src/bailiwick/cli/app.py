@@ -2,7 +2,7 @@
 
 import typer
 
-from bailiwick.cli import accounts, audit, decide, locate, places, policy, serve
+from bailiwick.cli import accounts, audit, cloud, decide, locate, places, policy, serve, watch
 
 app = typer.Typer(
     name="bailiwick",
@@ -22,3 +22,5 @@ app.add_typer(places.catalog_app, name="catalog")
 app.command(name="serve")(serve.serve)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")
+cloud.app.command(name="watch")(watch.watch)
+app.add_typer(cloud.app, name="cloud")

@@ -17,6 +17,7 @@ from bailiwick.decision.explain import Change, Explanation, RuleView, alternativ
 from bailiwick.decision.leaks import Leak
 from bailiwick.decision.matrix import DEFAULT_REGIONS, Access, Cell, Row, matrix
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
+from bailiwick.decision.universe import facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason
 from bailiwick.decision.wording import (
     condition_in_words,
@@ -33,6 +34,6 @@ __all__ = [
     "Prepared", "Quota", "Reason", "Row", "RuleView",
     "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
-    "explanation_as_dict", "fact_in_words", "facts_as_dict", "matrix", "obligations_as_dict",
-    "obligations_in_words", "rule_in_words", "run_examples",
+    "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "matrix",
+    "obligations_as_dict", "obligations_in_words", "rule_in_words", "run_examples",
 ]  # fmt: skip

@@ -4,10 +4,9 @@ for one in read_cloud_log(path):
     if isinstance(one, CloudRecord): ...
 """
 
-from bailiwick.cloud.logs.names import names_of
+from bailiwick.cloud.logs.names import bedrock_model, names_of, vertex_model
 from bailiwick.cloud.logs.read import log_files, read_cloud_log
 from bailiwick.cloud.logs.records import (
-    Cloud,
     CloudRecord,
     DeniedBy,
     Outcome,
@@ -16,6 +15,6 @@ from bailiwick.cloud.logs.records import (
 )
 
 __all__ = [
-    "Cloud", "CloudRecord", "DeniedBy", "Outcome", "Skipped", "Where",
-    "log_files", "names_of", "read_cloud_log",
+    "CloudRecord", "DeniedBy", "Outcome", "Skipped", "Where",
+    "bedrock_model", "log_files", "names_of", "read_cloud_log", "vertex_model",
 ]  # fmt: skip

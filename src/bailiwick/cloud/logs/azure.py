@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import msgspec
 
-from bailiwick.cloud.logs.records import NOTHING, Cloud, CloudRecord, DeniedBy, Outcome, Where
+from bailiwick.cloud.logs.records import NOTHING, CloudRecord, DeniedBy, Outcome, Where
+from bailiwick.cloud.regions import Cloud
 
 PROVIDER = "/providers/microsoft.cognitiveservices/accounts/"
 CALLS = frozenset({"RequestResponse", "AzureOpenAIRequestUsage"})

@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 
 from bailiwick.cloud.logs.names import google_location, google_project, vertex_model
-from bailiwick.cloud.logs.records import NOTHING, Cloud, CloudRecord, DeniedBy, Outcome, Where
+from bailiwick.cloud.logs.records import NOTHING, CloudRecord, DeniedBy, Outcome, Where
+from bailiwick.cloud.regions import Cloud
 
 SERVICE = "aiplatform.googleapis.com"
 ACTIONS = {

@@ -10,7 +10,8 @@ import msgspec
 
 from bailiwick.cloud.logs.cloudtrail import ACTIONS
 from bailiwick.cloud.logs.names import bedrock_model
-from bailiwick.cloud.logs.records import Cloud, CloudRecord, Outcome, Where
+from bailiwick.cloud.logs.records import CloudRecord, Outcome, Where
+from bailiwick.cloud.regions import Cloud
 
 
 class _Side(msgspec.Struct):

@@ -9,18 +9,11 @@ from enum import StrEnum
 
 import msgspec
 
+from bailiwick.cloud.regions import Cloud
 from bailiwick.errors import Position
 
 NOTHING = msgspec.Raw(b"null")
 """What a field holds that a record does not have and that is read later, if at all."""
-
-
-class Cloud(StrEnum):
-    """Whose log it is."""
-
-    AWS = "aws"
-    GCP = "gcp"
-    AZURE = "azure"
 
 
 class Outcome(StrEnum):
