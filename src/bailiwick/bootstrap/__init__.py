@@ -13,8 +13,9 @@ from bailiwick.bootstrap.files import (
     load_policy,
     read_catalog,
     read_settings,
-    read_text,
 )
+from bailiwick.bootstrap.packs import find_pack, pack_names
+from bailiwick.bootstrap.text import read_text
 
 if TYPE_CHECKING:
     from bailiwick.bootstrap.build import Built, build_world
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
 
 __all__ = [
-    "LoadedPolicy", "load_organisation", "load_policy", "read_catalog", "read_settings",
+    "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "pack_names", "read_catalog",
+    "read_settings",
     "read_text",
     "Built", "build_world", "Reloader", "ReloadStatus",
     "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",

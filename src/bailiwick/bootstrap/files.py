@@ -8,10 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bailiwick.bootstrap.packs import builtin_pack, is_pack
+from bailiwick.bootstrap.text import read_text
 from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, parse_document
-from bailiwick.errors import InvalidInput, Position
+from bailiwick.errors import BailiwickError
 from bailiwick.policy import Loader, Policy, extended_catalog, read_policy
+from bailiwick.providers import Pack, read_pack, rule_set
 
 if TYPE_CHECKING:
     from bailiwick.cloud import Organisation
@@ -41,12 +44,22 @@ def read_catalog(extra: Iterable[Path] = ()) -> Catalog:
 
 
 def load_beside(reference: str, from_file: str) -> tuple[str, str]:
-    """Find a file that another one names: relative to it, or one of the packs of the package."""
+    """Find a file that another one names: relative to it, or ``provider/NAME`` of the package.
+
+    A provider pack, built in or a file of the operator's, is read as the rule set that follows.
+    """
     if not reference.endswith((".yaml", ".yml")):
-        pack = Path(str(files("bailiwick") / "data" / "packs" / f"{reference}.yaml"))
-        return str(pack), pack.read_text(encoding="utf-8")
+        return reference, _rules_of(builtin_pack(reference.removeprefix("provider/")))
     path = Path(from_file).parent / reference
-    return str(path), path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    return str(path), _rules_of(read_pack(text, str(path))) if is_pack(text) else text
+
+
+def _rules_of(pack: Pack) -> str:
+    try:
+        return rule_set(pack)
+    except BailiwickError as error:
+        raise OSError(f"{error.message}; {error.help}") from None
 
 
 def load_policy(path: Path, extra: Iterable[Path] = (), load: Loader = load_beside) -> LoadedPolicy:
@@ -73,17 +86,3 @@ def load_organisation(path: Path) -> "Organisation":
     from bailiwick.cloud import read_organisation
 
     return read_organisation(parse_document(read_text(path), str(path)))
-
-
-def read_text(path: Path) -> str:
-    """Read a file as UTF-8; what is wrong with it is ``InvalidInput``."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput.of(
-            f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput.of(
-            f"not UTF-8 at byte {error.start}", "save the file as UTF-8", Position(str(path))
-        ) from None

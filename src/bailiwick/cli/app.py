@@ -2,7 +2,18 @@
 
 import typer
 
-from bailiwick.cli import accounts, audit, cloud, decide, locate, places, policy, serve, watch
+from bailiwick.cli import (
+    accounts,
+    audit,
+    cloud,
+    decide,
+    locate,
+    places,
+    policy,
+    providers,
+    serve,
+    watch,
+)
 
 app = typer.Typer(
     name="bailiwick",
@@ -19,6 +30,7 @@ app.command(name="locate")(locate.locate)
 app.add_typer(locate.data_app, name="data")
 app.command(name="places")(places.places)
 app.add_typer(places.catalog_app, name="catalog")
+app.add_typer(providers.app, name="providers")
 app.command(name="serve")(serve.serve)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")

@@ -35,7 +35,7 @@ from bailiwick.decision import (
 )
 from bailiwick.errors import BailiwickError, InvalidInput, Severity
 from bailiwick.places import canonical, group
-from bailiwick.policy import Rule, policy_schema
+from bailiwick.policy import Policy, Rule, policy_schema
 
 app = typer.Typer(no_args_is_help=True, help="Check, test, explain, compare and tabulate policies.")
 
@@ -222,23 +222,40 @@ def matrix_command(
     regions = {name: _members(loaded, name) for name in region} if region else DEFAULT_REGIONS
     rows = matrix(table, moment(at), regions, model, apart=by_model)
     if as_json:
-        say_json([_row_as_dict(row) for row in rows])
+        say_json([{**_row_as_dict(row), "owners": _owners(loaded.policy, row)} for row in rows])
         return
     about = loaded.policy
     if about.source or about.as_of:
         source = escape(about.source or "not given")
         say(f"[yellow]source: {source}, as of {about.as_of or 'unknown'}[/]")
+    for one in about.rule_sets[1:]:
+        said = (
+            f"{one.authority}: {one.source or 'source not given'}, as of {one.as_of or 'unknown'}"
+        )
+        say(f"[yellow]{escape(said)}{'' if one.complete else ' (not complete)'}[/]")
+    whose = len(about.rule_sets) > 1
     say_table(
-        ["models", *regions, "blocked places"],
+        ["models", *regions, "blocked places", *(["whose rules"] if whose else [])],
         (
             [
                 _short(list(row.models), 3),
                 *(cell.words for cell in row.cells.values()),
                 _blocked(row),
+                *([", ".join(_owners(about, row))] if whose else []),
             ]
             for row in rows
         ),
     )
+
+
+def _owners(policy: Policy, row: Row) -> list[str]:
+    """Name whose rules speak of a row's models, each with the date of its source."""
+    dates = {one.authority: one.as_of for one in policy.rule_sets}
+    owners = {rule.authority for rule in policy.rules if row.models[0] in rule.models}
+    return [
+        f"{owner} ({dates[owner]})" if dates[owner] else owner
+        for owner in sorted(owners & dates.keys())
+    ]
 
 
 def _members(loaded: LoadedPolicy, name: str) -> frozenset[str]:
@@ -255,7 +272,7 @@ def _members(loaded: LoadedPolicy, name: str) -> frozenset[str]:
 def _blocked(row: Row) -> str:
     if not row.blocked:
         return "none"
-    if len(row.blocked) > 60:
+    if len(row.blocked) > max(60, len(row.served)):
         served = [place for place in row.served if place not in row.blocked]
         return f"all but {_short(served, 12)}" if served else "everywhere"
     return _short(list(row.blocked), 12)

@@ -3,17 +3,19 @@ help, and the places where unknown evidence grants.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bailiwick.decision.reference import holds
 from bailiwick.decision.table import DecisionTable
 from bailiwick.decision.universe import TooManyClasses, classes
-from bailiwick.errors import Problem, Severity
+from bailiwick.errors import Position, Problem, Severity
 from bailiwick.facts import UNKNOWN, Fact
-from bailiwick.places import is_subdivision
-from bailiwick.policy import BUILTIN, Condition, Rule, RuleEffect
+from bailiwick.places import country_of, is_subdivision
+from bailiwick.policy import BUILTIN, Condition, Rule, RuleEffect, RuleSet
 
 Disjunct = tuple[Condition, ...]
+STALE_AFTER = timedelta(days=90)
+"""Providers change their lists a few times a year; what is older is worth a look."""
 
 
 def check_policy(table: DecisionTable, now: datetime) -> list[Problem]:
@@ -31,7 +33,8 @@ def check_policy(table: DecisionTable, now: datetime) -> list[Problem]:
             )
         ]
     found = [problem for rule in written for problem in checker.rule(rule, now)]
-    return [*found, *checker.models(), *checker.unknowns(), *checker.subdivisions()]
+    sources = _sources(table, written, now)
+    return [*found, *sources, *checker.models(), *checker.unknowns(), *checker.subdivisions()]
 
 
 class _Checker:
@@ -166,6 +169,46 @@ class _Checker:
                 severity=Severity.NOTE,
                 code="subdivisions.needed",
             )
+
+
+def _sources(table: DecisionTable, written: list[Rule], now: datetime) -> Iterator[Problem]:
+    """Say what is doubtful in other owners' rule sets: gaps, age, exceptions without names."""
+    for one in table.policy.rule_sets[1:]:
+        said = f"{one.source or 'source not given'}, as of {one.as_of or 'an unknown day'}"
+        if not one.complete:
+            message = f"the lists of `{one.authority}` are known to have gaps ({said})"
+            yield _of_source(one, message, "compare them with the source before enforcing them",
+                             "source.incomplete")  # fmt: skip
+        if one.as_of is not None and now.date() - one.as_of > STALE_AFTER:
+            days = (now.date() - one.as_of).days
+            message = f"what `{one.authority}` said is {days} days old ({said})"
+            yield _of_source(one, message, "look whether the source has changed", "source.stale")
+        for country, words in one.unnamed_exceptions.items():
+            if not _denies_inside(written, country):
+                message = f"`{one.authority}` makes exceptions in `{country}` without naming them: "
+                hint = f"deny subdivisions of `{country}` in a rule of your own, as you read them"
+                yield _of_source(one, message + f"{words} ({said})", hint, "source.exceptions")
+
+
+def _of_source(one: RuleSet, message: str, hint: str, code: str) -> Problem:
+    return Problem(message, hint, Position(one.file), Severity.WARNING, code)
+
+
+def _denies_inside(rules: Iterable[Rule], country: str) -> bool:
+    """Whether any deny names a subdivision of ``country``."""
+    groups = (
+        group
+        for rule in rules
+        if rule.effect is RuleEffect.DENY
+        for part in rule.disjuncts
+        for condition in part
+        for group in condition.places
+    )
+    return any(
+        is_subdivision(place) and country_of(place) == country
+        for group in groups
+        for place in group.include
+    )
 
 
 def _satisfied(conditions: list[Condition], value: Fact, rule: Rule) -> bool:

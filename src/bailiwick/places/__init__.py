@@ -15,6 +15,7 @@ from bailiwick.places.codes import (
     suggestions,
 )
 from bailiwick.places.groups import Group, group, groups
+from bailiwick.places.names import place_named, subdivision_named
 from bailiwick.places.placeset import PlaceSet
 from bailiwick.places.territories import DUAL, NEVER_INHERIT, parent_of, territories_of
 
@@ -32,6 +33,8 @@ __all__ = [
     "is_subdivision",
     "name_of",
     "parent_of",
+    "place_named",
+    "subdivision_named",
     "subdivisions_of",
     "suggestions",
     "territories_of",

@@ -18,12 +18,13 @@ from bailiwick.policy.rules import (
     Refusal,
     Rule,
     RuleEffect,
+    RuleSet,
 )
 from bailiwick.policy.shape import policy_schema
 
 __all__ = [
     "BUILTIN", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition", "Example",
     "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota", "Refusal",
-    "Rule", "RuleEffect", "did_you_mean", "extended_catalog", "no_files", "policy_schema",
-    "read_policy", "shape_problems",
+    "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog", "no_files",
+    "policy_schema", "read_policy", "shape_problems",
 ]  # fmt: skip

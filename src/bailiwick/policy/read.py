@@ -13,6 +13,7 @@ from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, Path, Value, parse_document
 from bailiwick.errors import InvalidInput, Problem
 from bailiwick.facts import DIMENSIONS, NETWORKS, OWNERSHIP_PREFIX, read_facts
+from bailiwick.places import canonical
 from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
@@ -31,6 +32,7 @@ from bailiwick.policy.rules import (
     Refusal,
     Rule,
     RuleEffect,
+    RuleSet,
 )
 from bailiwick.policy.shape import (
     ExampleShape,
@@ -195,6 +197,11 @@ class _PolicyReader:
             if key in shape.model_fields_set:
                 Problems(used_document, self.problems).note(
                     (key,), f"`{key}` of a rule set that is used is not read"
+                )
+        for place in shape.unnamed_exceptions or ():
+            if canonical(place) != place:
+                Problems(used_document, self.problems).error(
+                    ("unnamed_exceptions", place), f"unknown place `{place}`"
                 )
         if used.authority in {one.authority for one in self.sets if one is not used}:
             problems.error(
@@ -459,6 +466,7 @@ class _PolicyReader:
             source=shape.source,
             as_of=shape.as_of,
             files=tuple(self.read_files),
+            rule_sets=tuple(_described(one) for one in self.sets),
             finished=self.finished,
             warnings=tuple(self.problems),
         )
@@ -564,6 +572,18 @@ class _PolicyReader:
                     frozenset(one.approved or ()),
                     document.position(path),
                 )
+
+
+def _described(one: _RuleSet) -> RuleSet:
+    shape, document = one.files[0]
+    return RuleSet(
+        one.authority,
+        document.file,
+        shape.source,
+        shape.as_of,
+        shape.complete is not False,
+        dict(shape.unnamed_exceptions or {}),
+    )
 
 
 NOT_FACTS = {"obligations", "time"}

@@ -230,6 +230,21 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSet:
+    """One owner's rules, and how far their source can be trusted."""
+
+    authority: str
+    file: str
+    source: str | None
+    as_of: date | None
+    """The day on which the source said so."""
+    complete: bool
+    """``False``: lists of the source are known to have gaps."""
+    unnamed_exceptions: Mapping[str, str]
+    """Country to the words in which the source makes exceptions that it does not name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy, names resolved, ready to compile."""
 
@@ -254,6 +269,8 @@ class Policy:
     source: str | None = None
     as_of: date | None = None
     files: tuple[str, ...] = ()
+    rule_sets: tuple[RuleSet, ...] = ()
+    """The policy's own rule set first, then those that it uses."""
     finished: bool = False
     """Every file marks its own end, so none of them can have been cut short."""
     warnings: tuple[Problem, ...] = ()

@@ -365,6 +365,12 @@ class PolicyShape(_Shape):
     about: str | None = None
     source: str | None = None
     as_of: Day | None = None
+    complete: Flag | None = Field(
+        None, description="`false`: lists of this rule set are known to have gaps; using it warns."
+    )
+    unnamed_exceptions: dict[str, str] | None = Field(
+        None, description="Country to the words in which its source makes exceptions without names."
+    )
     authority: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")] = "operator"
     include: Texts | None = Field(None, description="Files that are part of this rule set.")
     use: Texts | None = Field(None, description="Other rule sets, each with its own authority.")
