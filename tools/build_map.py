@@ -182,6 +182,8 @@ def _steps(ring: list[tuple[int, int]]) -> str:
         if (nx, ny) != (x, y):
             steps.append(f"{_tenths(nx - x)},{_tenths(ny - y)}")
             x, y = nx, ny
+    if len(steps) < 2:
+        return ""
     return f"M{_tenths(ring[0][0])},{_tenths(ring[0][1])}l{' '.join(steps)}z"
 
 
@@ -202,7 +204,8 @@ def dot(rings: list[list[Point]]) -> list[float] | None:
 def build(source: Path) -> dict[str, Any]:
     """Draw everything."""
     shapes = Atlas(source).shapes()
-    places = {code: path(rings) for code, rings in sorted(shapes.items()) if code[0] != "!"}
+    drawn = {code: path(rings) for code, rings in sorted(shapes.items()) if code[0] != "!"}
+    places = {code: found for code, found in drawn.items() if found}
     dots = {code: found for code, rings in sorted(shapes.items()) if (found := dot(rings))}
     for code, point in POINTS.items():
         if code not in places or code in dots:

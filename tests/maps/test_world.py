@@ -1,5 +1,6 @@
 """The map is well-formed, complete, and draws disputed areas as disputed."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import pycountry
@@ -62,3 +63,11 @@ def test_the_map_says_what_it_shows() -> None:
 def test_the_source_is_named() -> None:
     assert "Natural Earth" in source()
     assert "Equal Earth" in source()
+
+
+def test_every_path_is_one_that_browsers_draw() -> None:
+    step = r"-?[\d.]+,-?[\d.]+"
+    ring = rf"M{step}l{step}( {step})+z"
+    paths = [one.get("d", "") for one in SVG.iter() if one.get("d") is not None]
+
+    assert [path[:60] for path in paths if not re.fullmatch(f"({ring})+", path)] == []

@@ -5,6 +5,7 @@ import typer
 from bailiwick.cli import (
     accounts,
     audit,
+    availability,
     cloud,
     decide,
     locate,
@@ -31,6 +32,7 @@ app.add_typer(locate.data_app, name="data")
 app.command(name="places")(places.places)
 app.add_typer(places.catalog_app, name="catalog")
 app.add_typer(providers.app, name="providers")
+app.command(name="availability")(availability.availability)
 app.command(name="serve")(serve.serve)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")

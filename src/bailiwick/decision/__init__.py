@@ -15,7 +15,15 @@ from bailiwick.decision.document import (
 from bailiwick.decision.examples import ExampleResult, run_examples
 from bailiwick.decision.explain import Change, Explanation, RuleView, alternatives, explain
 from bailiwick.decision.leaks import Leak
-from bailiwick.decision.matrix import DEFAULT_REGIONS, Access, Cell, Row, matrix
+from bailiwick.decision.matrix import (
+    DEFAULT_REGIONS,
+    Access,
+    Cell,
+    Level,
+    Row,
+    levels,
+    matrix,
+)
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
 from bailiwick.decision.universe import facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason
@@ -23,6 +31,7 @@ from bailiwick.decision.wording import (
     condition_in_words,
     fact_in_words,
     obligations_in_words,
+    reason_in_words,
     rule_in_words,
 )
 from bailiwick.policy import Obligations, Quota
@@ -30,10 +39,11 @@ from bailiwick.policy import Obligations, Quota
 __all__ = [
     "DEFAULT_REGIONS", "SCHEMA",
     "Access", "BatchDecisions", "Cell", "Change", "Decision", "DecisionTable", "Difference",
-    "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Match", "Obligations",
+    "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Level", "Match", "Obligations",
     "Prepared", "Quota", "Reason", "Row", "RuleView",
     "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
-    "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "matrix",
-    "obligations_as_dict", "obligations_in_words", "rule_in_words", "run_examples",
+    "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "levels", "matrix",
+    "obligations_as_dict", "obligations_in_words", "reason_in_words", "rule_in_words",
+    "run_examples",
 ]  # fmt: skip

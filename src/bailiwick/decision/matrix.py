@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain, product
 
 from bailiwick.decision.table import DecisionTable, Prepared
-from bailiwick.decision.universe import classes
+from bailiwick.decision.universe import classes, conditions_on, place_values
 from bailiwick.decision.values import Decision, Effect
 from bailiwick.facts import UNKNOWN, Fact
 from bailiwick.places import countries, group
@@ -70,6 +70,31 @@ class Row:
     """Every other country."""
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How far a model is available to the residents of one place, and what that rests on."""
+
+    access: Access
+    rules: tuple[str, ...]
+    """Rules that determine it, sorted; of a full or limited level the restricts too."""
+    decision: Decision
+    """The best decision that a resident can get, with reasons and obligations."""
+
+
+def levels(
+    table: DecisionTable, model: str, at: datetime, places: Iterable[str] | None = None
+) -> Mapping[str, Level]:
+    """Give the level of one model in each place; default: all that the policy tells apart.
+
+    These are all countries, and the subdivisions of a country of which the policy names one.
+    """
+    judge = _Judge(table, model, at)
+    about = [rule for rule in table.rules if model in rule.models]
+    if places is None:
+        places = place_values(one for name in RESIDENT for one in conditions_on(about, name))
+    return {place: judge.level(place) for place in places}
+
+
 def matrix(
     table: DecisionTable,
     at: datetime,
@@ -99,14 +124,15 @@ def _row(
     regions: Mapping[str, frozenset[str]],
 ) -> Row:
     judge = _Judge(table, models[0], at)
-    levels = {place: judge.level(place) for place in countries()}
-    cells = {name: _cell(levels, judge, members) for name, members in regions.items()}
-    blocked = tuple(place for place, level in levels.items() if level is Access.BLOCKED)
-    return Row(models, cells, blocked, tuple(place for place in levels if place not in blocked))
+    world = {place: judge.level(place).access for place in countries()}
+    cells = {name: _cell(judge, members) for name, members in regions.items()}
+    blocked = tuple(place for place, level in world.items() if level is Access.BLOCKED)
+    return Row(models, cells, blocked, tuple(place for place in world if place not in blocked))
 
 
-def _cell(levels: Mapping[str, Access], judge: "_Judge", members: frozenset[str]) -> Cell:
-    mine = {place: levels.get(place) or judge.level(place) for place in sorted(members)}
+def _cell(judge: "_Judge", members: frozenset[str]) -> Cell:
+    found = {place: judge.level(place) for place in sorted(members)}
+    mine = {place: level.access for place, level in found.items()}
     blocked = tuple(place for place, level in mine.items() if level is Access.BLOCKED)
     served: list[Access] = [level for level in mine.values() if level is not Access.BLOCKED]
     access = (
@@ -114,7 +140,7 @@ def _cell(levels: Mapping[str, Access], judge: "_Judge", members: frozenset[str]
         if served
         else Access.BLOCKED
     )
-    rules = sorted({rule for place in mine for rule in judge.rules[place]})
+    rules = sorted({rule for level in found.values() for rule in level.rules})
     return Cell(access, bool(served and blocked), blocked, mine, tuple(rules))
 
 
@@ -125,8 +151,7 @@ class _Judge:
         self.table = table
         self.model = model
         self.at = at
-        self.rules: dict[str, tuple[str, ...]] = {}
-        self._known: dict[tuple[int, int], tuple[Access, tuple[str, ...]]] = {}
+        self._known: dict[tuple[int, int], Level] = {}
         about = [rule for rule in table.rules if model in rule.models]
         free = sorted({one.fact for rule in about for part in rule.disjuncts for one in part})
         self.free = [name for name in free if name not in {*RESIDENT, *GIVEN, "features"}]
@@ -134,30 +159,29 @@ class _Judge:
         self.features = [*classes(about, "features")] if "features" in free else [frozenset()]
         self.others = self._others()
 
-    def level(self, place: str) -> Access:
+    def level(self, place: str) -> Level:
         """Find the best level a resident of ``place`` can have."""
         resident = self.table.prepare({name: frozenset({place}) for name in RESIDENT}, RESIDENT)
         key = (resident.mask & self.table.row(self.model, self.at), resident.unsure)
         if key not in self._known:
             self._known[key] = self._best(resident)
-        level, self.rules[place] = self._known[key]
-        return level
+        return self._known[key]
 
-    def _best(self, resident: Prepared) -> tuple[Access, tuple[str, ...]]:
+    def _best(self, resident: Prepared) -> Level:
         found = [self._level(resident, other) for other in self.others]
-        return min(found, key=lambda one: list(Access).index(one[0]))
+        return min(found, key=lambda one: list(Access).index(one.access))
 
-    def _level(self, resident: Prepared, other: Prepared) -> tuple[Access, tuple[str, ...]]:
+    def _level(self, resident: Prepared, other: Prepared) -> Level:
         plain, *rest = (self._decide(resident, other, features) for features in self.features)
         if plain.effect is not Effect.PERMIT:
-            return Access.BLOCKED, plain.determining
+            return Level(Access.BLOCKED, plain.determining, plain)
         rules = tuple(sorted(set(chain(plain.determining, *(one.determining for one in rest)))))
         held = plain.obligations
         if any(one.effect is not Effect.PERMIT or one.obligations != held for one in rest):
-            return Access.LIMITED, rules
+            return Level(Access.LIMITED, rules, plain)
         if held.is_empty:
-            return Access.FULL, rules
-        return (Access.QUOTA if held.quotas else Access.LIMITED), rules
+            return Level(Access.FULL, rules, plain)
+        return Level(Access.QUOTA if held.quotas else Access.LIMITED, rules, plain)
 
     def _decide(self, resident: Prepared, other: Prepared, features: Fact) -> Decision:
         used = self.table.prepare({"features": features}, ["features"])

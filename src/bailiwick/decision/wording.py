@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from bailiwick.decision.values import Reason
 from bailiwick.facts import Absent, Fact
 from bailiwick.policy import HIDDEN, Condition, Obligations, Quota, Rule
 
@@ -61,6 +62,32 @@ def rule_in_words(rule: Rule) -> str:
     if anyone:
         text += (" and " if when else " where ") + "one of: " + "; ".join(anyone)
     return text
+
+
+def reason_in_words(reason: Reason) -> str:
+    """Say in a sentence why a request is refused, as far as its caller may know."""
+    rule = f"rule `{reason.rule}` of `{reason.authority}`"
+    match reason.code:
+        case "rule.denied" | "order.off" | "account.status":
+            return f"{rule} forbids it"
+        case "permit.none":
+            return f"no rule of `{reason.authority}` permits it"
+        case "authority.none":
+            return "no rule permits this model"
+        case "evidence.missing":
+            return f"{rule} needs evidence of `{reason.dimension}`, and there is none"
+        case "location.hidden":
+            return f"{rule} needs to know the place, and an anonymizer hides it"
+        case "feature.denied":
+            return f"{rule} forbids the feature `{reason.detail}`"
+        case "model.unknown":
+            return "the model is not in the catalogue"
+        case "address.invalid":
+            return "the request's address cannot be trusted"
+        case "contested":
+            return "the evidence contradicts itself"
+        case _:
+            return f"{rule}: {reason.code}" if reason.rule else reason.code
 
 
 def obligations_in_words(obligations: Obligations) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bailiwick.decision import Reason
+from bailiwick.decision import Reason, reason_in_words
 from bailiwick.pipeline import Judged
 from bailiwick.places import name_of
 from bailiwick.policy import Refusal as RefusalStyle
@@ -194,38 +194,16 @@ def _is_about_place(reason: Reason) -> bool:
 
 def _explain(judged: Judged, style: RefusalStyle) -> str:
     reasons = judged.decision.reasons
-    why = "; ".join(dict.fromkeys(_sentence(reason) for reason in reasons)) or "no rule permits it"
+    why = (
+        "; ".join(dict.fromkeys(reason_in_words(reason) for reason in reasons))
+        or "no rule permits it"
+    )
     parts = [f"Access Denied: {why}."]
     if any(_is_about_place(reason) for reason in reasons):
         parts.append(f"The request comes from {_where(judged)}.")
     if style.appeal:
         parts.append(f"To object: {style.appeal}")
     return " ".join(parts) + f" (decision {judged.id})"
-
-
-def _sentence(reason: Reason) -> str:
-    rule = f"rule `{reason.rule}` of `{reason.authority}`"
-    match reason.code:
-        case "rule.denied" | "order.off" | "account.status":
-            return f"{rule} forbids it"
-        case "permit.none":
-            return f"no rule of `{reason.authority}` permits it"
-        case "authority.none":
-            return "no rule permits this model"
-        case "evidence.missing":
-            return f"{rule} needs evidence of `{reason.dimension}`, and there is none"
-        case "location.hidden":
-            return f"{rule} needs to know the place, and an anonymizer hides it"
-        case "feature.denied":
-            return f"{rule} forbids the feature `{reason.detail}`"
-        case "model.unknown":
-            return "the model is not in the catalogue"
-        case "address.invalid":
-            return "the request's address cannot be trusted"
-        case "contested":
-            return "the evidence contradicts itself"
-        case _:
-            return f"{rule}: {reason.code}" if reason.rule else reason.code
 
 
 def _where(judged: Judged) -> str:

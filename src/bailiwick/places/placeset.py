@@ -30,6 +30,11 @@ class PlaceSet:
         if self._subdivisions and self.if_subdivision_unknown is None:
             raise ValueError("a set that names a subdivision must say `if_subdivision_unknown`")
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds whole countries, so that being around a place decides."""
+        return not self._subdivisions and not self.exclude
+
     def contains(self, place: str) -> bool:
         """Decide whether a canonical ``place`` is in the set."""
         answer = self._says(place)

@@ -488,13 +488,15 @@ class _PolicyReader:
         given = shape.refusal
         if given is None:
             return Refusal()
-        for key in ("blocked_by", "appeal"):
+        for key in ("blocked_by", "appeal", "exemption"):
             text = getattr(given, key)
             if text is not None and not re.fullmatch(r"https?://[!#-;=?-~]+", text):
                 problems.error(
                     ("refusal", key), f"`{text}` is not a URL", "it begins with https://"
                 )
-        return Refusal(int(given.status), given.message, given.blocked_by, given.appeal)
+        return Refusal(
+            int(given.status), given.message, given.blocked_by, given.appeal, given.exemption
+        )
 
     def _findings(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Finding]:
         permits = {rule.id for rule in rules if rule.effect is RuleEffect.PERMIT}

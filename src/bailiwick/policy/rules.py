@@ -8,7 +8,7 @@ from enum import StrEnum
 from bailiwick.documents import Value
 from bailiwick.errors import Position, Problem
 from bailiwick.facts import Kind, dimension
-from bailiwick.places import PlaceSet
+from bailiwick.places import PlaceSet, around
 
 HIDDEN = "hidden"
 """The condition on whether an anonymizer hides the address. It reads the fact ``network``."""
@@ -42,6 +42,16 @@ class Condition:
     none_of: frozenset[str] = frozenset()
     unknown: bool = False
     """``unknown`` is listed: the condition holds when nothing is known."""
+    _whole: frozenset[str] = field(init=False, repr=False, compare=False)
+    """What those of ``places`` include that name countries only and exclude nothing."""
+    _split: tuple[PlaceSet, ...] = field(init=False, repr=False, compare=False)
+    """The other ones of ``places``."""
+
+    def __post_init__(self) -> None:
+        whole = [one.include for one in self.places if one.is_whole]
+        object.__setattr__(self, "_whole", frozenset().union(*whole))
+        split = tuple(one for one in self.places if not one.is_whole)
+        object.__setattr__(self, "_split", split)
 
     @property
     def fact(self) -> str:
@@ -57,7 +67,11 @@ class Condition:
 
     def admits(self, value: str) -> bool:
         """Whether one candidate of a choice or place satisfies this."""
-        inside = value in self.choices or any(place.contains(value) for place in self.places)
+        inside = (
+            value in self.choices
+            or not self._whole.isdisjoint(around(value) if self._whole else ())
+            or any(place.contains(value) for place in self._split)
+        )
         return inside != self.negated
 
     def admits_names(self, names: frozenset[str]) -> bool:
@@ -171,6 +185,8 @@ class Refusal:
     """URL of who blocks, sent as ``Link: rel="blocked-by"`` with a 451."""
     appeal: str | None = None
     """URL where a person can object."""
+    exemption: str | None = None
+    """URL where a person can ask for an exemption."""
 
 
 @dataclass(frozen=True, slots=True)

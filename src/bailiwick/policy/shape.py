@@ -328,6 +328,7 @@ class RefusalShape(_Shape):
     message: Literal["generic", "informative"] = "generic"
     blocked_by: str | None = None
     appeal: str | None = None
+    exemption: str | None = None
 
 
 class AcknowledgeShape(_Shape):
