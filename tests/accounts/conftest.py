@@ -1,5 +1,9 @@
-"""A real database in a real directory, and a clock that a test can set."""
+"""A real database in a real directory, and a clock that a test can set.
 
+What uses ``place`` is promised by every kind of database, unless the test names one.
+"""
+
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,17 +31,27 @@ class Clock:
 class Place:
     """Where one installation keeps its accounts."""
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, url: str | None = None) -> None:
         self.clock = clock
+        self.directory = directory
         self.file = directory / "accounts.db"
         self.secret = directory / "secret"
-        self.url = f"sqlite:///{self.file}"
+        self.url = url or f"sqlite:///{self.file}"
+        self._opened: list[AccountDatabase | AccountStore] = []
 
     def database(self, *, create: bool = True) -> AccountDatabase:
-        return AccountDatabase.open(self.url, self.secret, create=create, clock=self.clock)
+        made = AccountDatabase.open(self.url, self.secret, create=create, clock=self.clock)
+        self._opened.append(made)
+        return made
 
     def store(self, **options: timedelta) -> AccountStore:
-        return AccountStore.open(self.url, self.secret, clock=self.clock, **options)
+        made = AccountStore.open(self.url, self.secret, clock=self.clock, **options)
+        self._opened.append(made)
+        return made
+
+    def close(self) -> None:
+        for one in self._opened:
+            one.close()
 
 
 @pytest.fixture
@@ -45,9 +59,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def place(tmp_path: Path, clock: Clock) -> Place:
-    return Place(tmp_path, clock)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Place]:
+    on_server = request.param == "postgresql"
+    url = request.getfixturevalue("postgres").new_database() if on_server else None
+    made = Place(tmp_path, clock, url)
+    yield made
+    made.close()
 
 
 @pytest.fixture

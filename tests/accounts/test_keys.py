@@ -23,6 +23,7 @@ def test_a_key_has_the_announced_shape_and_no_two_are_alike(database: Any, by: A
     assert all(re.fullmatch(r"key_[a-z2-7]{13}", key.id) for key in keys)
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_the_key_itself_is_stored_nowhere(place: Any, database: Any, by: Any) -> None:
     database.add_account("Acme", id="acme", **by)
 

@@ -182,6 +182,7 @@ def test_a_snapshot_that_followed_equals_one_that_was_loaded_now(
     assert followed.status().keys == loaded.status().keys
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_without_the_database_the_last_snapshot_serves_until_it_is_too_old(
     place: Any, key: Any
 ) -> None:
@@ -208,6 +209,7 @@ def test_without_the_database_the_last_snapshot_serves_until_it_is_too_old(
     assert store.status().error is None
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_revoked_key_stays_revoked_while_the_database_is_down(
     place: Any, store: AccountStore, database: Any, key: Any, by: Any
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_revoked_key_stays_revoked_while_the_database_is_down(
     assert store.by_key(key.raw, NOW) is None
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_evidence_expires_while_the_database_is_down(
     place: Any, database: Any, key: Any, billed: Any
 ) -> None:
@@ -230,6 +233,7 @@ def test_evidence_expires_while_the_database_is_down(
     assert "billing" not in store.by_key(key.raw, NOW + timedelta(days=1)).values
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_fresh_start_without_the_database_is_refused(place: Any, key: Any) -> None:
     _hide(place.file)
 
@@ -244,6 +248,7 @@ def test_a_fresh_start_without_the_secret_is_refused(place: Any, key: Any) -> No
         place.store()
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_database_that_was_replaced_is_read_anew(
     place: Any, store: AccountStore, key: Any, by: Any
 ) -> None:
@@ -259,6 +264,7 @@ def test_a_database_that_was_replaced_is_read_anew(
     assert store.by_key(new.raw, NOW) is not None
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_damaged_database_does_not_end_the_follower(
     place: Any, store: AccountStore, key: Any
 ) -> None:
@@ -282,6 +288,7 @@ def test_the_follower_thread_ends_when_it_is_told(place: Any, key: Any) -> None:
     assert store.by_key(key.raw, NOW) is not None
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_keys_and_accounts_fit_in_memory(place: Any, database: Any) -> None:
     """Each key with an account of its own: 100,000 must stay far below 150 MB."""
     count = 5_000

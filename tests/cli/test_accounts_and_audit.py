@@ -75,7 +75,7 @@ def test_a_key_is_revoked_by_its_id(folder: Path) -> None:
     [
         (("set", "firm", "--evidence", "billing=QQ"), "QQ"),
         (("set", "firm", "--evidence", "shoe=US"), "shoe"),
-        (("set", "firm", "--evidence", "billing"), "is not KIND=PLACE"),
+        (("set", "firm", "--evidence", "billing"), "is not KIND=VALUE"),
         (("set", "firm"), "nothing to set"),
         (("set", "nobody", "--label", "x"), "nobody"),
         (("set", "firm", "--status", "asleep"), "asleep"),

@@ -18,12 +18,21 @@ from bailiwick.accounts.listing import (
     list_accounts,
     show_account,
 )
+from bailiwick.accounts.opening import upgrade
 from bailiwick.accounts.store import AccountStore, StoreStatus
-from bailiwick.accounts.values import ACCOUNT_STATUSES, PLACE_KINDS, TIERS
+from bailiwick.accounts.values import (
+    ACCOUNT_STATUSES,
+    AUTOMATION,
+    EVIDENCE_KINDS,
+    PLACE_KINDS,
+    TIERS,
+)
 from bailiwick.accounts.view import AccountView
 
 __all__ = [
     "ACCOUNT_STATUSES",
+    "AUTOMATION",
+    "EVIDENCE_KINDS",
     "PLACE_KINDS",
     "TIERS",
     "AccountDatabase",
@@ -42,4 +51,5 @@ __all__ = [
     "StoreStatus",
     "list_accounts",
     "show_account",
+    "upgrade",
 ]

@@ -5,19 +5,18 @@ superseded by a newer statement of its own source, labels are removed, keys are 
 history says by whom and why.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from bailiwick.accounts import schema
-from bailiwick.accounts.engine import make_engine, reading, writing
+from bailiwick.accounts import personal, schema
+from bailiwick.accounts.change import Change
+from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading, writing
 from bailiwick.accounts.keys import SHOWN, KeySecret, NewKey, key_id, new_raw_key
 from bailiwick.accounts.opening import check_schema, prepare
 from bailiwick.accounts.values import Checks, milliseconds
@@ -31,36 +30,6 @@ MAX_LEVELS = 8
 def utc_now() -> datetime:
     """Read the clock."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One transaction under way, by one person and for one reason."""
-
-    connection: Connection
-    at: int
-    actor: str
-    reason: str
-
-    def record(self, account: str, what: str, detail: Mapping[str, object]) -> int:
-        """Take the next place in the sequence and write the history row."""
-        seq = self.connection.execute(
-            update(schema.counter)
-            .values(sequence=schema.counter.c.sequence + 1)
-            .returning(schema.counter.c.sequence)
-        ).scalar_one()
-        self.connection.execute(
-            insert(schema.history).values(
-                seq=seq,
-                at=self.at,
-                account_id=account,
-                what=what,
-                actor=self.actor,
-                reason=self.reason,
-                detail=json.dumps(detail, sort_keys=True),
-            )
-        )
-        return int(seq)
 
 
 class AccountDatabase:
@@ -91,9 +60,17 @@ class AccountDatabase:
             prepare(url, secret_file)
         engine = make_engine(url)
         secret = KeySecret.load(secret_file)
-        with reading(engine) as connection:
-            check_schema(connection, engine, secret)
+        try:
+            with reading(engine) as connection:
+                check_schema(connection, engine, secret)
+        except AccountsUnavailable:
+            engine.dispose()
+            raise
         return cls(engine, secret, clock)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._engine.dispose()
 
     @property
     def engine(self) -> Engine:
@@ -142,7 +119,7 @@ class AccountDatabase:
         digest = self._secret.digest(raw)
         row = {"id": key_id(digest), "shown": raw[:SHOWN], "expires_at": expires}
         with self._changing(actor, reason, checks) as change:
-            owner = _account(change.connection, account)
+            owner = find_account(change.connection, account)
             if owner.kind != "account":
                 raise InvalidInput.of(
                     f"`{account}` is an organisation, and only an account has keys",
@@ -187,11 +164,13 @@ class AccountDatabase:
         expires_at: datetime | None = None,
         against_interest: bool = False,
         commitment: str | None = None,
+        raw: str | None = None,
     ) -> None:
         """Write down what a source says of one kind; several values are several candidates.
 
         It supersedes what the same source said before, unless that was observed later. No values
-        at all: the source no longer says anything.
+        at all: the source no longer says anything. ``raw`` is what the source said word for word:
+        it is kept apart and can be erased, and ``commitment`` is made from it.
         """
         checks = Checks()
         checks.kind(kind)
@@ -207,8 +186,12 @@ class AccountDatabase:
             "against_interest": against_interest,
             "commitment": checks.commitment(commitment),
         }
+        if raw is not None and commitment is not None:
+            checks.report("there is a commitment and a raw value", "give one of them")
         with self._changing(actor, reason, checks) as change:
-            _account(change.connection, account)
+            find_account(change.connection, account)
+            if raw is not None:
+                row["commitment"] = personal.keep_personal(change, account, kind, raw)
             seq = change.record(account, "evidence.set", {**row, "values": known})
             late = _supersede(change.connection, account, row, seq)
             row |= {"added_seq": seq, "superseded_seq": seq if late else None}
@@ -232,17 +215,37 @@ class AccountDatabase:
         expires = checks.expiry(expires_at, self._clock())
         row = {"name": label, "source": source, "grantor": actor, "expires_at": expires}
         with self._changing(actor, reason, checks) as change:
-            _account(change.connection, account)
+            find_account(change.connection, account)
             seq = change.record(account, "label.set", row)
             _remove_label(change.connection, account, label, seq)
             change.connection.execute(
                 insert(schema.labels).values(**row, account_id=account, granted_at=change.at)
             )
 
+    def set_contact(self, account: str, contact: str, *, actor: str, reason: str) -> None:
+        """Say where notices to the account go: an e-mail address, or an https URL for a webhook."""
+        checks = Checks()
+        checks.contact(contact)
+        with self._changing(actor, reason, checks) as change:
+            find_account(change.connection, account)
+            seq = change.record(account, "contact.set", {})
+            personal.replace_contact(change, account, contact, seq)
+
+    def erase_personal(self, account: str, *, actor: str, reason: str) -> int:
+        """Erase all raw personal values of an account; returns how many there were.
+
+        Evidence, history and the audit log stay: they only hold commitments.
+        """
+        with self._changing(actor, reason) as change:
+            find_account(change.connection, account)
+            erased = personal.erase(change, account)
+            change.record(account, "personal.erased", {"values": erased})
+        return erased
+
     def remove_label(self, account: str, label: str, *, actor: str, reason: str) -> None:
         """Take a label away."""
         with self._changing(actor, reason) as change:
-            _account(change.connection, account)
+            find_account(change.connection, account)
             seq = change.record(account, "label.removed", {"name": label})
             if not _remove_label(change.connection, account, label, seq):
                 raise InvalidInput.of(f"the account `{account}` has no label `{label}`")
@@ -252,7 +255,7 @@ class AccountDatabase:
         checks = Checks()
         checks.status(status)
         with self._changing(actor, reason, checks) as change:
-            before = _account(change.connection, account).status
+            before = find_account(change.connection, account).status
             if before == status:
                 raise InvalidInput.of(f"the account `{account}` is {status} already")
             change.connection.execute(
@@ -263,7 +266,7 @@ class AccountDatabase:
     @contextmanager
     def _changing(self, actor: str, reason: str, checks: Checks | None = None) -> Iterator[Change]:
         checks = checks or Checks()
-        checks.name("the actor", actor)
+        checks.person(actor)
         reason = checks.words("the reason", reason, 500)
         checks.finish()
         with writing(self._engine) as connection:
@@ -275,7 +278,8 @@ class AccountDatabase:
             raise InvalidInput.of(f"an account with the id `{identity}` exists already")
 
 
-def _account(connection: Connection, identity: str) -> Row[Any]:
+def find_account(connection: Connection, identity: str) -> Row[Any]:
+    """Read an account's row; refuse an id that nobody has."""
     table = schema.accounts
     row = connection.execute(select(table).where(table.c.id == identity)).one_or_none()
     if row is None:
@@ -287,12 +291,12 @@ def _account(connection: Connection, identity: str) -> Row[Any]:
 
 def _check_parent(connection: Connection, parent: str) -> None:
     """Refuse a parent that is no organisation or too deep. Parents never change: no cycles."""
-    row = _account(connection, parent)
+    row = find_account(connection, parent)
     if row.kind != "organisation":
         raise InvalidInput.of(f"the parent `{parent}` is not an organisation")
     levels = 2
     while row.parent_id is not None:
-        row = _account(connection, row.parent_id)
+        row = find_account(connection, row.parent_id)
         levels += 1
     if levels > MAX_LEVELS:
         raise InvalidInput.of(

@@ -19,6 +19,8 @@ from bailiwick.errors import BailiwickError, InvalidInput
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another one to finish."""
+ONE_WRITER = "SELECT pg_advisory_xact_lock(7310589372650)"
+"""Writers take turns from before they read, so sequence numbers become visible in their order."""
 
 
 class AccountsUnavailable(BailiwickError):
@@ -54,6 +56,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with _explained(engine), engine.connect() as connection:
         connection.execution_options(bailiwick_begin="BEGIN IMMEDIATE")
         with connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(ONE_WRITER)
             yield connection
 
 
@@ -83,14 +87,24 @@ def _parse(url: str) -> URL:
 
 
 def _other_engine(url: URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args=_connect_arguments(url))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         shown = url.render_as_string(hide_password=True)
         raise InvalidInput.of(
             f"no driver for the account database `{shown}`: {error}",
-            "install the driver that the URL names, or use sqlite:///accounts.db",
+            "`pip install bailiwick[postgres]` has the driver of PostgreSQL; "
+            "or use sqlite:///accounts.db",
         ) from None
+
+
+def _connect_arguments(url: URL) -> dict[str, object]:
+    """Notice a server that does not answer."""
+    if url.drivername != "postgresql+psycopg":
+        return {}
+    return {"connect_timeout": int(BUSY_TIMEOUT_S), "application_name": "bailiwick"}
 
 
 def _sqlite_engine(file: Path, *, create: bool) -> Engine:

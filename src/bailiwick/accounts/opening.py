@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bailiwick.accounts import schema
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, name_of, reading, writing
 from bailiwick.accounts.keys import KeySecret
+from bailiwick.accounts.upgrade import upgrade_tables
 
 
 def prepare(url: str, secret_file: Path) -> None:
@@ -28,10 +29,32 @@ def prepare(url: str, secret_file: Path) -> None:
         engine.dispose()
 
 
+def upgrade(url: str) -> tuple[int, int]:
+    """Bring an older database to this version; returns the version before and after."""
+    engine = make_engine(url)
+    try:
+        with writing(engine) as connection:
+            before = _version(connection, engine)
+            if before < schema.SCHEMA_VERSION:
+                upgrade_tables(connection)
+            return before, max(before, schema.SCHEMA_VERSION)
+    finally:
+        engine.dispose()
+
+
+def _version(connection: Connection, engine: Engine) -> int:
+    if not inspect(connection).has_table(schema.schema_version.name):
+        raise AccountsUnavailable(
+            f"`{name_of(engine)}` is not an account database",
+            "`bailiwick accounts add NAME` makes one where there is no file yet",
+        )
+    return int(connection.execute(select(schema.schema_version.c.version)).scalar_one())
+
+
 def _create_tables(connection: Connection, secret: KeySecret) -> None:
     if inspect(connection).has_table(schema.schema_version.name):
         return
-    schema.metadata.create_all(connection)
+    upgrade_tables(connection)
     connection.execute(insert(schema.counter).values(id=1, sequence=0))
     connection.execute(
         insert(schema.schema_version).values(
@@ -56,7 +79,7 @@ def check_schema(connection: Connection, engine: Engine, secret: KeySecret) -> s
         raise AccountsUnavailable(
             f"the account database `{name_of(engine)}` has schema version {found}, "
             f"and this program needs {schema.SCHEMA_VERSION}",
-            "use the version of bailiwick that it was made with, or restore the matching backup",
+            _version_help(rows[0].version if rows else 0),
         )
     if rows[0].secret_check != secret.check():
         raise AccountsUnavailable(
@@ -64,3 +87,9 @@ def check_schema(connection: Connection, engine: Engine, secret: KeySecret) -> s
             "restore the secret file that belongs to this database",
         )
     return str(rows[0].instance)
+
+
+def _version_help(found: int) -> str:
+    if 0 < found < schema.SCHEMA_VERSION:
+        return "back it up, then run `bailiwick accounts upgrade`"
+    return "use the version of bailiwick that it was made with, or restore the matching backup"

@@ -2,7 +2,9 @@
 
 Times are whole milliseconds since 1970 (UTC): one type that both databases order alike. Nothing
 here is ever deleted; what no longer holds is superseded, revoked or removed, by a sequence number
-of ``history``.
+of ``history``. Only what is personal can be erased, and that stands in ``personal`` alone.
+
+``migrations`` has the steps that lead here from every earlier version.
 """
 
 from sqlalchemy import (
@@ -17,9 +19,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -51,9 +54,11 @@ accounts = Table(
     Column("parent_id", String(64), ForeignKey("accounts.id"), nullable=True),
     Column("status", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("probation_until", BigInteger, nullable=True),
     sqlite_with_rowid=False,
 )
-"""Organisations and accounts; an organisation may belong to another."""
+"""Organisations and accounts; an organisation may belong to another. ``probation_until``: after a
+suspension was lifted, automation only asks for reviews until then."""
 
 keys = Table(
     "keys",
@@ -105,13 +110,184 @@ history = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
-    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=True),
     Column("what", String(32), nullable=False),
     Column("actor", String(64), nullable=False),
     Column("reason", String(500), nullable=False),
     Column("detail", Text, nullable=False),
 )
-"""One row for every change, and the feed that gateways follow. ``detail`` is JSON."""
+"""One row for every change, the feed that gateways follow, and the outbox of the audit log.
+``account_id`` NULL: it is about no account in particular. ``detail`` is JSON."""
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("seq", BigInteger, ForeignKey("history.seq"), primary_key=True, autoincrement=False),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("second", String(64), nullable=True),
+    Column("code", String(64), nullable=False),
+    Column("finding", String(64), nullable=True),
+    Column("fingerprint", String(64), nullable=True),
+    Column("facts", Text, nullable=False),
+    Column("revision", String(64), nullable=True),
+    Column("cure_s", BigInteger, nullable=True),
+    Column("then", String(16), nullable=True),
+    Column("notice_id", String(40), nullable=True),
+    Column("case_id", String(40), nullable=True),
+)
+"""Every change of a status: the row of ``machine.TABLE``, by whom (``automation``, or one or two
+people), for which reason, on which facts (JSON) and under which policy. ``cure_s``, ``then``: how
+long the account has after the notice, and what follows."""
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("proposed_by", String(64), nullable=False),
+    Column("proposed_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("case_id", String(40), nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("decided_by", String(64), nullable=True),
+    Column("decided_at", BigInteger, nullable=True),
+)
+"""Changes of status that wait for a second person. ``state``: open, approved or refused."""
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("queue", String(32), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("finding", String(64), nullable=True),
+    Column("fingerprint", String(64), nullable=True),
+    Column("facts", Text, nullable=False),
+    Column("revision", String(64), nullable=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("opened_by", String(64), nullable=False),
+    Column("look_by", BigInteger, nullable=True),
+    Column("decide_by", BigInteger, nullable=False),
+    Column("lapses_at", BigInteger, nullable=True),
+    Column("extended_by", String(64), nullable=True),
+    Column("breached_at", BigInteger, nullable=True),
+    Column("assignee", String(64), nullable=True),
+    Column("looked_at", BigInteger, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("disposition", String(16), nullable=True),
+    Column("decided_by", String(64), nullable=True),
+    Column("decided_at", BigInteger, nullable=True),
+    Column("decision_reason", String(500), nullable=True),
+)
+"""Work for people. ``facts`` (JSON) is the evidence as it was when the case was opened; ``look_by``
+and ``decide_by`` are the service level; ``lapses_at``: when it closes as not proven by itself."""
+
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("transition_seq", BigInteger, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("submitted_at", BigInteger, nullable=True),
+    Column("text_id", String(40), nullable=True),
+    Column("case_id", String(40), nullable=True),
+    Column("decided_at", BigInteger, nullable=True),
+    Column("decided_by", String(64), nullable=True),
+    Column("answer", Text, nullable=True),
+)
+"""One right to object for each adverse change: offered with its notice, then submitted, granted or
+refused. ``token_hash``: SHA-256 of the token in the notice. ``text_id``: what was said, in
+``personal``. ``round`` 2 is the one further look."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("about", String(80), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("token", String(64), nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger, nullable=True),
+    Column("sent_by", String(16), nullable=True),
+    Column("error", String(500), nullable=True),
+    UniqueConstraint("account_id", "about", name="uq_notices_about"),
+)
+"""The outbox of notices. ``about``: what it is about, so that nothing is told twice. ``token``: the
+appeal token, only until the notice has left."""
+
+personal = Table(
+    "personal",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("commitment", String(64), nullable=False),
+    Column("salt", LargeBinary(32), nullable=True),
+    Column("value", Text, nullable=True),
+    Column("added_at", BigInteger, nullable=False),
+    Column("replaced_seq", BigInteger, nullable=True),
+    Column("erased_at", BigInteger, nullable=True),
+)
+"""Raw personal values: what evidence commits to, contacts, words of appeals. Erasing sets salt and
+value to NULL; the commitment stays, and what was committed to cannot be guessed any more."""
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""Findings that a person has judged: on the same evidence automation does not raise them again."""
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("revision", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("affected", Integer, nullable=False),
+)
+"""Policies whose effect on accounts a person has seen and agreed to."""
+
+work = Table(
+    "work",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("revision", String(64), nullable=True),
+    Column("at", BigInteger, nullable=True),
+    Column("holder", String(80), nullable=True),
+    Column("until_at", BigInteger, nullable=True),
+    Column("claimed", BigInteger, nullable=True),
+    Column("problem", String(500), nullable=True),
+)
+"""How far each kind of background work is, and who does it now: ``sweep`` and ``relay``.
+``claimed``: up to which sequence the holder has begun to work, and not said yet that it is done."""
 
 Index("ix_keys_account", keys.c.account_id)
 Index("ix_accounts_parent", accounts.c.parent_id)
@@ -122,3 +298,14 @@ Index(  # holds all that a gateway loads, so that it reads nothing else
 )
 Index("ix_labels_account", labels.c.account_id, labels.c.removed_seq)
 Index("ix_history_account", history.c.account_id, history.c.seq)
+Index("ix_evidence_expiry", evidence.c.expires_at)
+Index("ix_accounts_status", accounts.c.status)
+Index("ix_transitions_account", transitions.c.account_id, transitions.c.seq)
+Index("ix_transitions_at", transitions.c.at)
+Index("ix_proposals_state", proposals.c.state, proposals.c.account_id)
+Index("ix_cases_state", cases.c.state, cases.c.queue, cases.c.priority)
+Index("ix_cases_account", cases.c.account_id)
+Index("ix_appeals_account", appeals.c.account_id)
+Index("ix_notices_due", notices.c.sent_at, notices.c.next_at)
+Index("ix_personal_account", personal.c.account_id, personal.c.kind)
+Index("ix_mutes_account", mutes.c.account_id)

@@ -27,9 +27,9 @@ from bailiwick.accounts.derive import (
     strictest,
 )
 from bailiwick.accounts.keys import key_id, lookup
-from bailiwick.accounts.values import milliseconds, moment
+from bailiwick.accounts.values import FACT_PLACES, milliseconds, moment
 from bailiwick.accounts.view import AccountView
-from bailiwick.facts import Fact
+from bailiwick.facts import OWNERSHIP_PREFIX, Fact
 
 Merged = tuple[Mapping[str, Fact], tuple[Evidence, ...]]
 
@@ -179,7 +179,7 @@ def changes_since(connection: Connection, sequence: int, now: int) -> Changes:
     rows = connection.execute(
         select(table.c.seq, table.c.account_id).where(table.c.seq > sequence)
     ).all()
-    accounts = sorted({account for _, account in rows})
+    accounts = sorted({account for _, account in rows if account is not None})
     records: dict[str, Record] = {}
     keys: list[Row[Any]] = []
     for start in range(0, len(accounts), FETCHED_ROWS):
@@ -221,6 +221,7 @@ def _accounts_with_evidence(only: Sequence[str] | None) -> Select[Any]:
         (item.c.account_id == account.c.id)
         & item.c.superseded_seq.is_(None)
         & item.c.value.is_not(None)
+        & (item.c.kind.in_(FACT_PLACES) | item.c.kind.startswith(OWNERSHIP_PREFIX))
     )
     said = item.c.kind + " " + item.c.value + " " + item.c.source + " " + cast(item.c.tier, Text)
     query = (

@@ -79,8 +79,12 @@ class AccountStore:
         clock: Callable[[], datetime] = utc_now,
     ) -> "AccountStore":
         """Load the snapshot. Raises ``AccountsUnavailable`` if that is not possible now."""
-        secret = KeySecret.load(secret_file)
-        return cls(make_engine(url), secret, poll=poll, max_stale=max_stale, clock=clock)
+        secret, engine = KeySecret.load(secret_file), make_engine(url)
+        try:
+            return cls(engine, secret, poll=poll, max_stale=max_stale, clock=clock)
+        except AccountsUnavailable:
+            engine.dispose()
+            raise
 
     def by_key(self, presented: str, at: datetime) -> AccountView | None:
         """Find the account of a key; ``None`` alike for an unknown, revoked or expired one."""

@@ -1,7 +1,7 @@
 """What may be written: every value checked here, with help, before a transaction begins."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -11,8 +11,23 @@ from bailiwick.errors import InvalidInput, Problem
 from bailiwick.facts import OWNERSHIP_OUTCOMES, OWNERSHIP_PREFIX, STATUSES
 from bailiwick.places import canonical, suggestions
 
-PLACE_KINDS = ("billing", "card", "registered", "document", "phone")
-"""Kinds of evidence whose value is a place."""
+FACT_PLACES = ("billing", "card", "registered", "document", "phone")
+"""Kinds of evidence whose value is a place, and a fact that rules can ask for."""
+PLACE_KINDS = (*FACT_PLACES, "tax", "owner", "nationality")
+"""Kinds of evidence whose value is a place. ``owner``: an owner's headquarters."""
+CHOICE_KINDS: Mapping[str, tuple[str, ...]] = {
+    "funding": ("credit", "debit", "prepaid", "unknown"),
+    "address_check": ("valid", "invalid"),
+    "ownership_cycle": ("yes", "no"),
+}
+"""Kinds whose value is one of a few words."""
+IDENTIFIER_KINDS = ("list", "name", "order")
+"""Kinds whose value is an identifier: an exact match on a list (``LIST:ID``), a name that possibly
+is on one, an operator's signed order."""
+EVIDENCE_KINDS = (*PLACE_KINDS, *CHOICE_KINDS, *IDENTIFIER_KINDS)
+"""All kinds of evidence but ``ownership.RULE``."""
+AUTOMATION = "automation"
+"""The actor of what no person did. No person can be called so."""
 TIERS = ("T1", "T2", "T3", "T4")
 """T1 document or registry, T2 attested by an issuer, T3 self-declared, T4 inferred."""
 ACCOUNT_STATUSES = tuple(status for status in STATUSES if status != "none")
@@ -52,6 +67,12 @@ class Checks:
             )
         return text
 
+    def person(self, name: str) -> str:
+        """Check the name of a person who acts."""
+        if name.casefold().partition(":")[0] == AUTOMATION:
+            self.report(f"no person can act as `{AUTOMATION}`", "give the person's own name")
+        return self.name("the actor", name)
+
     def words(self, what: str, text: str, longest: int) -> str:
         """Check a line of prose from a person."""
         if not text.strip():
@@ -63,9 +84,9 @@ class Checks:
     def kind(self, kind: str) -> str:
         """Check a kind of evidence."""
         rule = kind.removeprefix(OWNERSHIP_PREFIX)
-        if kind not in PLACE_KINDS and (rule == kind or not _NAME.fullmatch(rule)):
-            near = get_close_matches(kind, PLACE_KINDS, 1)
-            known = ", ".join((*PLACE_KINDS, "ownership.RULE"))
+        if kind not in EVIDENCE_KINDS and (rule == kind or not _NAME.fullmatch(rule)):
+            near = get_close_matches(kind, EVIDENCE_KINDS, 1)
+            known = ", ".join((*EVIDENCE_KINDS, "ownership.RULE"))
             self.report(
                 f"unknown kind of evidence `{_printable(kind)}`",
                 f"did you mean `{near[0]}`?" if near else f"kinds: {known}",
@@ -73,14 +94,16 @@ class Checks:
         return kind
 
     def value(self, kind: str, value: str) -> str:
-        """Make a place canonical; for ``ownership.RULE`` check the outcome."""
-        if kind.startswith(OWNERSHIP_PREFIX):
-            if value not in OWNERSHIP_OUTCOMES:
+        """Make a place canonical; check a word or an identifier."""
+        words = OWNERSHIP_OUTCOMES if kind.startswith(OWNERSHIP_PREFIX) else CHOICE_KINDS.get(kind)
+        if words is not None:
+            if value not in words:
                 self.report(
-                    f"`{kind}` cannot be `{_printable(value)}`",
-                    f"outcomes: {', '.join(OWNERSHIP_OUTCOMES)}",
+                    f"`{kind}` cannot be `{_printable(value)}`", f"it is one of: {', '.join(words)}"
                 )
             return value
+        if kind in IDENTIFIER_KINDS:
+            return self.name(f"`{kind}`:", value)
         place = canonical(value)
         if place is None:
             near = ", ".join(f"`{code}`" for code in suggestions(value))
@@ -135,6 +158,15 @@ class Checks:
         if at > now + CLOCK_SKEW:
             self.report(f"observation time `{at.isoformat()}` lies in the future")
         return at
+
+    def contact(self, contact: str) -> str:
+        """Check where notices go."""
+        if not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+|https://[!-~]+", contact):
+            self.report(
+                "the contact is neither an e-mail address nor an https URL",
+                "as in ops@example.org or https://example.org/notices",
+            )
+        return contact
 
     def commitment(self, text: str | None) -> str | None:
         """Check a hex SHA-256; ``None`` is none."""

@@ -10,12 +10,13 @@ from rich.markup import escape
 
 from bailiwick.accounts import (
     ACCOUNT_STATUSES,
-    PLACE_KINDS,
+    EVIDENCE_KINDS,
     TIERS,
     AccountDatabase,
     AccountDetails,
     list_accounts,
     show_account,
+    upgrade,
 )
 from bailiwick.bootstrap import read_settings
 from bailiwick.cli.options import AsJson, Config
@@ -38,16 +39,20 @@ def opened(
     config: Path | None, database: str | None, secret: Path | None, create: bool = False
 ) -> AccountDatabase:
     """Open the database that the options or the settings name."""
+    url, path = _where(config, database, secret)
+    return AccountDatabase.open(url, path, create=create)
+
+
+def _where(config: Path | None, database: str | None, secret: Path | None) -> tuple[str, Path]:
     if database is not None:
-        path = secret or Path(database).with_suffix(".secret")
-        return AccountDatabase.open(_url(database), path, create=create)
+        return _url(database), secret or Path(database).with_suffix(".secret")
     file = config or DEFAULT_CONFIG
     if config is None and not file.exists():
         raise BailiwickError(
             f"there is no `{file}` here", "name a settings file with --config, or give --database"
         )
     accounts = read_settings(file).accounts
-    return AccountDatabase.open(accounts.url, accounts.secret, create=create)
+    return accounts.url, accounts.secret
 
 
 def _url(database: str) -> str:
@@ -80,6 +85,15 @@ def add(
         name, id=id, kind=kind, parent=parent, status=status, actor=_by(by), reason=reason
     )
     say(made)
+
+
+@app.command(name="upgrade")
+def upgrade_command(
+    config: Config = None, database: Database = None, secret: Secret = None
+) -> None:
+    """Bring the database to the version that this program needs. Back it up before."""
+    before, after = upgrade(_where(config, database, secret)[0])
+    say(f"version {after}" if before == after else f"upgraded from version {before} to {after}")
 
 
 @app.command()
@@ -181,10 +195,13 @@ def set_command(
         list[str] | None,
         typer.Option(
             "--evidence",
-            help=f"KIND=PLACE[,PLACE]; kinds {', '.join(PLACE_KINDS)}, ownership.RULE.",
+            help=f"KIND=VALUE[,VALUE]; kinds {', '.join(EVIDENCE_KINDS)}, ownership.RULE.",
         ),
     ] = None,
     label: Annotated[list[str] | None, typer.Option("--label", help="A label to grant.")] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="E-mail address or https URL for notices.")
+    ] = None,
     unlabel: Annotated[list[str] | None, typer.Option("--unlabel", help="A label to take.")] = None,
     status: Annotated[
         str | None, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")
@@ -205,8 +222,12 @@ def set_command(
     until = read_time(expires) if expires else None
     actor = _by(by)
     pairs = [_pair(text) for text in evidence or ()]
-    if not (pairs or label or unlabel or status):
-        raise BailiwickError("nothing to set", "give --evidence, --label, --unlabel or --status")
+    if not (pairs or label or unlabel or status or contact):
+        raise BailiwickError(
+            "nothing to set", "give --evidence, --label, --unlabel, --contact or --status"
+        )
+    if contact is not None:
+        accounts.set_contact(account, contact, actor=actor, reason=reason)
     for kind, values in pairs:
         accounts.set_evidence(
             account,
@@ -232,5 +253,5 @@ def set_command(
 def _pair(text: str) -> tuple[str, list[str]]:
     kind, equals, values = text.partition("=")
     if not equals or not values:
-        raise InvalidInput.of(f"`{text}` is not KIND=PLACE", "as in --evidence billing=US")
+        raise InvalidInput.of(f"`{text}` is not KIND=VALUE", "as in --evidence billing=US")
     return kind, values.split(",")
