@@ -59,6 +59,14 @@ class Account:
     key_id: str
 
 
+@dataclass(frozen=True)
+class Durable:
+    judged: Judged
+
+    async def durable(self) -> Judged:
+        return self.judged
+
+
 class TableJudge:
     """Decides from the tables above; writes what happens to a file, one JSON object a line."""
 
@@ -69,7 +77,7 @@ class TableJudge:
         with self._log.open("a") as file:
             file.write(json.dumps({**event, "pid": os.getpid()}, default=list) + "\n")
 
-    async def judge(self, asked: Asked, at: datetime) -> Judged:
+    def judge_now(self, asked: Asked, at: datetime) -> Judged | Durable:
         located = self._admit(asked)
         model = CATALOGUE.get(asked.model or "")
         decision = _decide(asked, model, located)
@@ -83,7 +91,7 @@ class TableJudge:
             "features": sorted(asked.features), "action": asked.action, "dialect": asked.dialect,
             "path": asked.path, "effect": decision.effect.value, "headers": list(asked.headers),
         })  # fmt: skip
-        return judged
+        return Durable(judged) if decision.permitted else judged
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         self.write({

@@ -60,7 +60,8 @@ class GatewayProcess:
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
-        raise AssertionError(f"the gateway did not start: {self.output.read_text()}")
+        said = self.admin("/readyz"), self.process.poll(), self.output.read_text()
+        raise AssertionError(f"the gateway did not start: {said}")
 
     def admin(self, path: str) -> tuple[int, str]:
         try:

@@ -19,7 +19,6 @@ from gateway_process import GatewayProcess
 from gateway_raw import ask, message, request, talk
 from gateway_upstream import Upstream
 
-from bailiwick.gateway.cut import Cutter
 from bailiwick.gateway.state import read_statuses, readiness, write_status
 
 Start = Callable[..., GatewayProcess]
@@ -148,7 +147,6 @@ def test_a_gateway_with_bad_options_does_not_start_and_says_why(start_gateway: S
 def test_a_worker_that_dies_is_replaced(start_gateway: Start) -> None:
     gateway = start_gateway().wait()
     first = gateway.event(event="start")["pid"]
-    time.sleep(5.6)  # a worker that dies sooner is taken for one that cannot work
 
     os.kill(first, signal.SIGKILL)
 
@@ -158,6 +156,37 @@ def test_a_worker_that_dies_is_replaced(start_gateway: Start) -> None:
         time.sleep(0.05)
     assert ask(gateway.port, message())[0] == 200
     assert str(first) not in gateway.admin("/readyz")[1]
+
+
+def test_workers_end_with_a_parent_that_is_killed(start_gateway: Start) -> None:
+    gateway = start_gateway().wait()
+    worker = gateway.event(event="start")["pid"]
+
+    gateway.process.kill()
+
+    gateway.event(event="stop", pid=worker)
+    end = time.monotonic() + 5
+    while gateway.admin("/healthz")[0]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=1)
+
+
+def test_a_worker_that_dies_at_once_again_and_again_is_replaced_again_and_again(
+    start_gateway: Start,
+) -> None:
+    gateway = start_gateway().wait()
+
+    for deaths in range(1, 4):
+        os.kill(gateway.event(event="start")["pid"], signal.SIGKILL)
+        end = time.monotonic() + 10
+        while len(gateway.events(event="start")) <= deaths:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    gateway.wait()
+    assert ask(gateway.port, message())[0] == 200
 
 
 def test_many_open_streams_do_not_hold_new_requests_up(
@@ -231,33 +260,3 @@ def test_a_worker_that_is_gone_is_forgotten(tmp_path: Path) -> None:
 
     assert read_statuses(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
-
-
-# -- cutting -------------------------------------------------------------------------------------
-
-
-def text_of(address: tuple[str, int]) -> str:
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-
-
-@pytest.mark.parametrize(
-    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-)
-def test_only_the_connection_that_is_meant_is_cut(family: socket.AddressFamily, host: str) -> None:
-    with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server((host, 0), family=family))
-        pairs = []
-        for _ in range(3):
-            client = stack.enter_context(socket.create_connection(server.getsockname()[:2]))
-            pairs.append((client, stack.enter_context(server.accept()[0])))
-        cutter = Cutter()
-        at = text_of(server.getsockname()[:2])
-
-        for client, _ in pairs[:2]:
-            assert cutter.cut(text_of(client.getsockname()[:2]), at)
-        assert not cutter.cut("203.0.113.1:9", at)
-
-        for client, _ in pairs[:2]:
-            assert client.recv(1) == b""
-        pairs[2][0].sendall(b"x")
-        assert pairs[2][1].recv(1) == b"x"

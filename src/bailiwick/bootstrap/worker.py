@@ -21,7 +21,7 @@ from bailiwick.bootstrap.reload import Reloader
 from bailiwick.bootstrap.status import Parts, status_of
 from bailiwick.errors import BailiwickError
 from bailiwick.gateway import GatewayOptions, Services
-from bailiwick.pipeline import Asked, Judged, Outcome, Pipeline, Unavailable, World
+from bailiwick.pipeline import Asked, Judged, Outcome, Pending, Pipeline, Unavailable, World
 from bailiwick.policy import Refusal
 from bailiwick.settings import Settings
 
@@ -72,6 +72,10 @@ class Worker:
     async def judge(self, asked: Asked, at: datetime) -> Judged:
         """Judge a request."""
         return await self._ready().judge(asked, at)
+
+    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
+        """Judge a request without waiting for its record."""
+        return self._ready().judge_now(asked, at)
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of it."""

@@ -1,9 +1,12 @@
 """The admin listener: health, readiness and metrics, apart from the traffic and on loopback.
 
-It runs in the parent process, so it answers when a worker does not, and says so.
+It runs in a process of its own, so it answers when a worker does not, and says so.
 """
 
 import json
+import os
+import select
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,16 +29,17 @@ class AdminListener:
         )
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
-    def start(self) -> None:
-        """Answer from now on."""
-        self._thread.start()
+    def run(self, listening: socket.socket, parent: int) -> None:
+        """Answer until the parent process is gone (``parent`` reads its end)."""
+        listening.close()  # the workers'
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        self._server.serve_forever()
 
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+
+def _end_with(parent: int) -> None:
+    select.select([parent], [], [])  # a worker made it one that is not waited for
+    os._exit(0)
 
 
 def metrics_text(directory: Path) -> bytes:

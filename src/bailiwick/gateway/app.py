@@ -1,14 +1,12 @@
-"""The gateway as the server calls it, one per worker process."""
+"""What the requests of one worker share, and its one timer."""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final
 
-from bailiwick.gateway.cut import Cutter
-from bailiwick.gateway.exchange import Exchange
-from bailiwick.gateway.flights import Flights
-from bailiwick.gateway.inbound import Connection, Scope
+from bailiwick.gateway.flights import Flights, clock
 from bailiwick.gateway.metrics import Metrics
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Services
@@ -16,45 +14,69 @@ from bailiwick.gateway.quotas import Quotas
 from bailiwick.gateway.upstream import Client, HttpClient, Targets
 from bailiwick.pipeline import Judged
 
+if TYPE_CHECKING:
+    from bailiwick.gateway.connection import Connection
+
 _log = logging.getLogger("bailiwick.gateway")
 
+TICK_S: Final = 0.2
+"""How often the connections are looked at."""
 REPORT_S: Final = 1.0
 """How often a worker writes down how it is."""
 
 
 class Gateway:
-    """What the requests of one worker share."""
+    """The gateway of one worker."""
 
     def __init__(
-        self, options: GatewayOptions, services: Services, report: Callable[[Services], None]
+        self,
+        options: GatewayOptions,
+        services: Services,
+        report: Callable[[Services], None],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.options = options
         self.services = services
+        self.loop = loop
+        self.connections: set[Connection] = set()
         self.flights = Flights()
+        self.in_hand = 0
+        """Requests, from their head to the end of their answer."""
+        self.stopping = False
+        self.date = formatdate(usegmt=True)
         self.targets = Targets(options.upstreams)
         self.quotas = Quotas(options.quota_storage)
         self.metrics = Metrics()
-        self.cutter = Cutter()
         self.client: Client = HttpClient(options)
         self._report = report
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
-        """Answer one request."""
-        await Exchange(self, scope, connection).run()
-
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def start(self) -> None:
         """Begin, before the first request."""
-        loop.run_until_complete(self.services.start())
-        self.flights.start(loop)
-        self._keep(loop.create_task(self._reporting()))
+        await self.services.start()
+        self._tick()
+        self._keep(self.loop.create_task(self._reporting()))
 
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End, after the last request."""
-        self.flights.stop()
-        loop.run_until_complete(self._close())
+    async def stop(self) -> None:
+        """Let the requests in hand end, then end."""
+        self.stopping = True
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
+        await self._until_done(self.options.timeouts.stop_s)
+        for connection in tuple(self.connections):
+            connection.expire()
+        await self._until_done(1.0)
+        await self._close()
+
+    async def _until_done(self, seconds: float) -> None:
+        end = clock() + seconds
+        while self.in_hand and clock() < end:
+            await asyncio.sleep(TICK_S / 4)
 
     async def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self.metrics.flush(0, self.client.opened)
         for task in self._tasks:
             task.cancel()
@@ -62,10 +84,21 @@ class Gateway:
         self.client.close()
         await self.services.stop()
 
+    def _tick(self) -> None:
+        """Look at every connection: one timer, so that a short request pays for none of its own."""
+        self._timer = self.loop.call_later(TICK_S, self._tick)
+        self.date = formatdate(usegmt=True)
+        now = clock()
+        for connection in [one for one in self.connections if one.deadline <= now]:
+            try:
+                connection.expire()
+            except Exception:  # noqa: BLE001 - logged; the others must be looked at too
+                _log.exception("a connection failed by our own fault")
+
     async def _reporting(self) -> None:
         while True:
             try:
-                self.metrics.flush(len(self.flights), self.client.opened)
+                self.metrics.flush(self.in_hand, self.client.opened)
                 self._report(self.services)
             except Exception:  # noqa: BLE001 - logged; the next report may succeed
                 _log.exception("the worker cannot report how it is")
@@ -73,7 +106,7 @@ class Gateway:
 
     def spend(self, judged: Judged, tokens: int) -> None:
         """Count tokens against quotas without anybody waiting for it."""
-        self._keep(asyncio.get_running_loop().create_task(self._spend(judged, tokens)))
+        self._keep(self.loop.create_task(self._spend(judged, tokens)))
 
     async def _spend(self, judged: Judged, tokens: int) -> None:
         try:

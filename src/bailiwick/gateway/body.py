@@ -72,7 +72,7 @@ _decode = msgspec.json.Decoder(dict[_Key, Any], dec_hook=_key).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def parse(raw: bytes, limits: Limits) -> dict[str, Json]:
+def parse(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
     """Parse a body into the one value it can mean, or refuse it."""
     if len(raw) > MANY:
         _count(raw, limits.json_items)
@@ -95,7 +95,7 @@ def serialise(body: dict[str, Json]) -> bytes:
         raise Refused("body_not_json", "the body cannot be written as JSON again") from None
 
 
-def _count(raw: bytes, most: int) -> None:
+def _count(raw: bytes | bytearray, most: int) -> None:
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > most:
         raise Refused("body_too_many_values", f"the body may hold at most {most} values")
 
@@ -106,7 +106,7 @@ def _invalid(message: str) -> Refused:
     return Refused("body_not_object", "the body must be a JSON object")
 
 
-def _malformed(raw: bytes, error: Exception) -> Refused:
+def _malformed(raw: bytes | bytearray, error: Exception) -> Refused:
     if isinstance(error, RecursionError):
         return Refused("body_too_deep", "the body is nested too deeply")
     if not _is_utf8(raw):
@@ -114,7 +114,7 @@ def _malformed(raw: bytes, error: Exception) -> Refused:
     return Refused("body_not_json", f"the body is not JSON: {error}")
 
 
-def _is_utf8(raw: bytes) -> bool:
+def _is_utf8(raw: bytes | bytearray) -> bool:
     try:
         raw.decode()
     except UnicodeDecodeError:

@@ -7,33 +7,41 @@ Whatever ends it early is a ``Refused``; what was judged has exactly one outcome
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-
-from granian._granian import RSGIProtocolClosed as ProtocolClosed
 
 from bailiwick.gateway import models, obligations
 from bailiwick.gateway.body import inspect, parse, serialise
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
-from bailiwick.gateway.flights import LEFT, TIMEOUT, clock
+from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, Flight, clock
+from bailiwick.gateway.heads import Head
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
-from bailiwick.gateway.inbound import Body, Connection, Scope, check_head
 from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial, refusal
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
-from bailiwick.pipeline import Asked, Judged, Outcome, Unauthenticated, Unavailable, decision_id
+from bailiwick.pipeline import (
+    Asked,
+    Judged,
+    Outcome,
+    Pending,
+    Unauthenticated,
+    Unavailable,
+    decision_id,
+)
 
 if TYPE_CHECKING:
     from bailiwick.gateway.app import Gateway
+    from bailiwick.gateway.connection import Connection
 
 _log = logging.getLogger("bailiwick.gateway")
 
 _LEFT_STATUS: Final = 499
 """What records say where nobody was left to be told a status."""
-_FLUSH_S: Final = 0.02
-"""Before a connection is broken off: for what was already sent to leave."""
+NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
+"""Of a request whose head is not understood."""
 _SLOW: Final = {
-    "body": Refused("body_timeout", "the body did not come in time"),
     "judging": Refused("not_ready", "no decision could be taken in time"),
     "upstream": Refused("upstream_timeout", "the upstream did not answer in time"),
 }
@@ -43,27 +51,21 @@ class Exchange:
     """The state of one request in hand."""
 
     __slots__ = (
-        "answered", "body", "bytes_in", "bytes_out", "connection", "dialect", "endpoint",
-        "first_byte_s", "flight", "gateway", "headers", "judged", "lines", "path", "scope",
-        "step", "upstream", "whole",
+        "answered", "bytes_in", "bytes_out", "connection", "dialect", "endpoint", "first_byte_s",
+        "flight", "gateway", "head", "judged", "since", "step", "upstream", "whole",
     )  # fmt: skip
 
-    def __init__(self, gateway: "Gateway", scope: Scope, connection: Connection) -> None:
+    def __init__(self, gateway: "Gateway", connection: "Connection") -> None:
         self.gateway = gateway
-        self.scope = scope
         self.connection = connection
-        self.path = scope.path
-        self.lines = scope.headers.items()
-        self.headers = dict(self.lines)
-        self.flight = gateway.flights.begin(connection)
-        self.endpoint: Endpoint | None = ENDPOINTS.get(self.path)
-        self.dialect = (
-            self.endpoint.dialect if self.endpoint else dialect_of(self.path, self.headers)
-        )
-        self.body: Body | None = None
+        self.head = NO_HEAD
+        self.endpoint: Endpoint | None = None
+        self.dialect = "openai"
         self.judged: Judged | None = None
+        self.flight: Flight | None = None
         self.step = "head"
         self.answered = False
+        self.since = clock()
         self.bytes_in = 0
         self.bytes_out = 0
         self.first_byte_s: float | None = None
@@ -71,117 +73,153 @@ class Exchange:
         self.whole = False
         """Whether the answer came to its end."""
 
-    async def run(self) -> None:
-        """Answer the request, whatever happens."""
+    # -- what the connection says --------------------------------------------------------------
+
+    def open(self, head: Head) -> Refused | None:
+        """Take the head; returns why the request is refused, if it shows already."""
+        self.head = head
+        self.endpoint = endpoint = ENDPOINTS.get(head.path)
+        self.dialect = endpoint.dialect if endpoint else dialect_of(head.path, head.headers)
+        options = self.gateway.options
+        if "content-encoding" in head.headers:
+            coding = head.headers["content-encoding"].lower()
+            if coding != "identity":
+                return Refused("content_encoding", "send the body without `content-encoding`")
+        if self.gateway.in_hand > options.limits.concurrency:
+            return Refused("overloaded", "too many requests at a time", None, 1)
+        method = "GET" if endpoint is None else "POST"
+        if endpoint is None and not _is_about_models(head.path):
+            return Refused("path_unknown", "there is nothing at this path")
+        if head.method != method:
+            return Refused("method_not_allowed", f"this path takes {method}")
+        if head.length is not None and head.length > options.limits.body_bytes:
+            return too_large(options.limits.body_bytes)
+        return None
+
+    def take(self, raw: bytes | bytearray) -> None:
+        """Take the body, which is all there: answer now, or in a task."""
         try:
-            await self._serve()
+            if self.endpoint is None:
+                self._list_models()
+            else:
+                self._infer(self.endpoint, raw)
         except Refused as refused:
-            self._refuse(refused)
-        except asyncio.CancelledError:
-            await self._interrupted()
-        except ProtocolClosed:
-            self._finish(_LEFT_STATUS, "client_left")
+            self.refuse(refused)
         except Exception:  # noqa: BLE001 - logged; the caller gets an answer and no pass
             _log.exception("a request failed by our own fault")
-            await self._fail()
-        finally:
-            await self._leave()
+            self._fail()
+            self.connection.finished()
 
-    async def _leave(self) -> None:
-        try:
-            if self.body is not None:
-                await self.body.drain()
-        except asyncio.CancelledError:
-            pass
-        finally:
-            self.gateway.flights.end(self.flight)
+    def time_out(self) -> None:
+        """Take note that the present step takes too long."""
+        if self.flight is not None:
+            self.flight.interrupt(TIMEOUT)
 
-    # -- reading -------------------------------------------------------------------------------
+    def left(self) -> None:
+        """Take note that the caller has left."""
+        if self.flight is not None:
+            self.flight.interrupt(LEFT)
+        elif not self.answered:
+            self.answered = True
+            self._finish(_LEFT_STATUS, "client_left")
+            self.connection.finished()
 
-    async def _serve(self) -> None:
-        gateway, scope, options = self.gateway, self.scope, self.gateway.options
-        self.body = Body(
-            self.connection, self.flight, self.headers, options.limits, options.timeouts
-        )
-        check_head(scope, self.lines, self.headers)
-        if len(gateway.flights) > options.limits.concurrency:
-            raise Refused("overloaded", "too many requests at a time", None, 1)
-        if self.endpoint is None:
-            self._list_models()
-        elif scope.method != "POST":
-            raise Refused("method_not_allowed", "this path takes POST")
-        else:
-            await self._infer(self.endpoint)
+    def refuse(self, refused: Refused) -> None:
+        """Answer with a refusal, on record, and be done."""
+        self._refuse(refused)
+        if self.flight is None:
+            self.connection.finished()
 
-    async def _infer(self, endpoint: Endpoint) -> None:
-        if query := self.scope.query_string:
+    # -- judging -------------------------------------------------------------------------------
+
+    def _infer(self, endpoint: Endpoint, raw: bytes | bytearray) -> None:
+        if query := self.head.query:
             check_query(query, endpoint.query)
-        assert self.body is not None  # noqa: S101 - made first of all
-        self.step = "body"
-        raw = await self.body.read()
         self.bytes_in = len(raw)
         body = parse(raw, self.gateway.options.limits)
-        name = model_named(body, self.headers)
+        name = model_named(body, self.head.headers)
         inspect(body, self.gateway.options.limits)
-        judged = await self._judge(self._asked(endpoint.action, name, endpoint.features(body)))
-        if judged.decision.permitted:
-            await self._forward(endpoint, judged, body)
+        asked = self._asked(endpoint.action, name, endpoint.features(body))
+        began = clock()
+        with _answering():
+            verdict = self.gateway.services.judge.judge_now(asked, datetime.now(UTC))
+        if isinstance(verdict, Judged) and not verdict.decision.permitted:
+            self._judged(verdict, began)
+            self._deny(verdict)
+            self.connection.finished()
         else:
-            self._deny(judged)
+            going_on = self._go_on(endpoint, verdict, body, began)
+            task = self.gateway.loop.create_task(going_on)
+            self.flight = self.gateway.flights.begin(task)
+            self.step = "judging"
+            self.allow(self.gateway.options.timeouts.judging_s)
+
+    def allow(self, seconds: float) -> None:
+        """Give the next step so long, from now."""
+        self.connection.deadline = clock() + seconds
 
     def _asked(self, action: str, model: str | None, features: frozenset[str]) -> Asked:
-        peer = self.scope.client.rpartition(":")[0].strip("[]")
+        head = self.head
         return Asked(
-            peer,
-            self.lines,
-            key_presented(self.headers),
+            self.connection.peer,
+            head.lines,
+            key_presented(head.headers),
             model,
             action,
             features,
             self.dialect,
-            self.path,
+            head.path,
         )
 
-    async def _judge(self, asked: Asked) -> Judged:
-        self.step = "judging"
-        self.flight.allow(self.gateway.options.timeouts.judging_s)
-        began = clock()
-        try:
-            judged = await self.gateway.services.judge.judge(asked, datetime.now(UTC))
-        except Unauthenticated:
-            raise _unauthenticated() from None
-        except Unavailable as error:
-            raise _unavailable(error) from None
-        self.flight.deadline = float("inf")
+    def _judged(self, judged: Judged, began: float) -> None:
         self.judged = judged
         self.gateway.metrics.judged(judged.decision.permitted, clock() - began)
-        return judged
 
     def _list_models(self) -> None:
-        name = _model_asked_for(self.path)
-        if self.scope.method != "GET":
-            raise Refused("method_not_allowed", "this path takes GET")
-        check_query(self.scope.query_string, models.QUERY)
+        head = self.head
+        name = _model_asked_for(head.path)
+        check_query(head.query, models.QUERY)
         asked = self._asked("list_models", None, frozenset())
-        try:
+        with _answering():
             permitted = self.gateway.services.judge.permitted_models(asked, datetime.now(UTC))
-        except Unauthenticated:
-            raise _unauthenticated() from None
-        except Unavailable as error:
-            raise _unavailable(error) from None
         served = [one for one in permitted if self.gateway.targets.serves(self.dialect, one)]
         reply = (
             models.one(name, served, self.dialect) if name else models.listing(served, self.dialect)
         )
         self._reply(reply)
         self._count("listed", "", "", reply.status)
+        self.connection.finished()
 
     # -- forwarding ----------------------------------------------------------------------------
+
+    async def _go_on(
+        self, endpoint: Endpoint, verdict: Judged | Pending, body: dict[str, Any], began: float
+    ) -> None:
+        """Forward a permitted request as soon as its record is durable, whatever happens."""
+        flight = self.flight
+        assert flight is not None  # noqa: S101 - begun with the task
+        try:
+            with _answering():
+                judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
+            flight.judged = judged
+            self.connection.deadline = NEVER
+            self._judged(judged, began)
+            await self._forward(endpoint, judged, body)
+        except Refused as refused:
+            self._refuse(refused)
+        except asyncio.CancelledError:
+            self._interrupted(flight)
+        except Exception:  # noqa: BLE001 - logged; the caller gets an answer and no pass
+            _log.exception("a request failed by our own fault")
+            self._fail()
+        finally:
+            self.gateway.flights.end(flight)
+            self.connection.finished()
 
     async def _forward(self, endpoint: Endpoint, judged: Judged, body: dict[str, Any]) -> None:
         gateway = self.gateway
         held = judged.decision.obligations
-        target = gateway.targets.find(self.dialect, self.path, judged.model or "")
+        target = gateway.targets.find(self.dialect, self.head.path, judged.model or "")
         if target is None:
             raise Refused(
                 "model_not_served", "no upstream serves this model in this dialect", "model"
@@ -213,10 +251,10 @@ class Exchange:
     ) -> None:
         assert self.judged is not None  # noqa: S101 - judged before
         self.step = "upstream"
-        self.flight.allow(self.gateway.options.timeouts.first_byte_s)
+        self.allow(self.gateway.options.timeouts.first_byte_s)
         sent = clock()
         obliged = self.judged.decision.obligations.headers
-        head = target.head(self.headers, obliged, len(raw))
+        head = target.head(self.head.headers, obliged, len(raw))
         answer = await self.gateway.client.send(target, head, raw)
         self.first_byte_s = clock() - sent
         self.gateway.metrics.first_byte(target.upstream.name, self.first_byte_s)
@@ -237,7 +275,7 @@ class Exchange:
             body = await answer.whole(self.gateway.options.limits.response_bytes)
         except UpstreamBroke:
             raise Refused("upstream_failed", "the upstream broke off") from None
-        self.flight.deadline = float("inf")
+        self.connection.deadline = NEVER
         self.bytes_out = len(body)
         self.whole = True
         if meter is not None:
@@ -250,45 +288,35 @@ class Exchange:
     ) -> None:
         self.step = "stream"
         self.answered = True
-        allow, idle_s = self.flight.allow, self.gateway.options.timeouts.idle_s
+        connection, idle_s = self.connection, self.gateway.options.timeouts.idle_s
         every = [*answer.headers(), ("x-accel-buffering", "no"), *headers]
-        stream = self.connection.response_stream(answer.status, every)
-        allow(idle_s)
+        connection.begin_stream(answer.status, every)
+        self.allow(idle_s)
         try:
-            while (chunk := await answer.chunk()) is not None:
-                self.bytes_out += len(chunk)
-                await stream.send_bytes(chunk)
+            while (piece := await answer.chunk()) is not None:
+                self.bytes_out += len(piece)
+                await connection.send(piece)
                 if meter is not None:
-                    meter.feed(chunk)
-                allow(idle_s)
+                    meter.feed(piece)
+                self.allow(idle_s)
         except UpstreamBroke:
-            await self._break_off("upstream_reset")
-        except asyncio.CancelledError:
-            if self.flight.why != TIMEOUT:
-                raise
-            self.flight.settle()
-            answer.close()
-            await self._break_off("timeout")
+            self._break_off("upstream_reset")
         else:
-            self.flight.deadline = float("inf")
+            connection.deadline = NEVER
             self.whole = True
+            connection.end_stream()
             self._finish(answer.status, "completed")
 
-    async def _break_off(self, kind: str) -> None:
-        """End a streamed answer so that nobody can take it for complete.
-
-        The stream must not be let go before: the server would end it properly.
-        """
-        self.flight.deadline = float("inf")
-        await asyncio.sleep(_FLUSH_S)
-        self.gateway.cutter.cut(self.scope.client, self.scope.server)
+    def _break_off(self, kind: str) -> None:
+        """End a streamed answer so that nobody can take it for complete."""
+        self.connection.break_off()
         self._finish(200, kind)
 
     # -- answering -----------------------------------------------------------------------------
 
     def _reply(self, reply: Reply) -> None:
         self.answered = True
-        self.connection.response_bytes(reply.status, reply.headers, reply.body)
+        self.connection.answer(reply)
 
     def _deny(self, judged: Judged) -> None:
         reply = denial(judged, self.gateway.services.style(), self.dialect)
@@ -302,8 +330,6 @@ class Exchange:
         id_ = self.judged.id if self.judged is not None else _refusal_id()
         reply = refusal(refused, id_, self.dialect)
         self.bytes_out = len(reply.body)
-        if refused.code == "body_timeout":
-            reply.headers.append(("connection", "close"))
         if refused.code == "method_not_allowed":
             reply.headers.append(("allow", "GET" if self.endpoint is None else "POST"))
         self._reply(reply)
@@ -319,8 +345,8 @@ class Exchange:
             "id": id_,
             "code": refused.code,
             "status": status,
-            "method": self.scope.method,
-            "path": self.path[:200],
+            "method": self.head.method,
+            "path": self.head.path[:200],
             "dialect": self.dialect,
             "bytes_in": self.bytes_in,
         }
@@ -329,20 +355,21 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - a refusal stands, recorded or not
             _log.warning("a refusal could not be recorded: %s", error)
 
-    async def _interrupted(self) -> None:
+    def _interrupted(self, flight: Flight) -> None:
         """Answer a request that was taken too long over, or note that its caller has left."""
-        why = self.flight.why
-        if why not in {TIMEOUT, LEFT}:
+        if flight.why is None:
             raise asyncio.CancelledError
-        self.flight.settle()
-        if why == TIMEOUT and not self.answered:
-            self._refuse(_SLOW[self.step])
-        else:
+        flight.settle()
+        if flight.why == LEFT:
             self._finish(_LEFT_STATUS, "client_left")
+        elif self.answered:
+            self._break_off("timeout")
+        else:
+            self._refuse(_SLOW[self.step])
 
-    async def _fail(self) -> None:
+    def _fail(self) -> None:
         if self.answered:
-            await self._break_off("upstream_error")
+            self._break_off("upstream_error")
         else:
             self._refuse(Refused("internal", "the gateway failed"))
 
@@ -351,7 +378,7 @@ class Exchange:
         if judged is None:
             self._count("refused", kind, "", status)
             return
-        total_ms = (clock() - self.flight.since) * 1000
+        total_ms = (clock() - self.since) * 1000
         first_ms = None if self.first_byte_s is None else self.first_byte_s * 1000
         outcome = Outcome(
             status, kind, self.bytes_in, self.bytes_out, first_ms, total_ms, self.upstream
@@ -368,7 +395,7 @@ class Exchange:
             self.gateway.metrics.outcome(self.upstream, kind)
 
     def _count(self, effect: str, reason: str, model: str, status: int) -> None:
-        where = self.path if self.endpoint is not None else "other"
+        where = self.head.path if self.endpoint is not None else "other"
         self.gateway.metrics.request(where, effect, reason, model, status)
 
 
@@ -377,12 +404,21 @@ def _refusal_id() -> str:
     return decision_id(datetime.now(UTC)).replace("dec_", "ref_", 1)
 
 
+def too_large(most: int) -> Refused:
+    """Refuse a body for its size."""
+    return Refused("body_too_large", f"the body may have at most {most} bytes")
+
+
+def _is_about_models(path: str) -> bool:
+    return path == MODELS_PATH or path.startswith(MODELS_PATH + "/")
+
+
 def _model_asked_for(path: str) -> str | None:
     """Read which model ``/v1/models/...`` is about; ``None``: the list itself."""
     if path == MODELS_PATH:
         return None
-    name = path.removeprefix(MODELS_PATH + "/")
-    if name == path or any(part in {"", ".", ".."} for part in name.split("/")):
+    name = path.removeprefix(MODELS_PATH + "/").replace("%2F", "/")
+    if any(part in {"", ".", ".."} for part in name.split("/")):
         raise Refused("path_unknown", "there is nothing at this path")
     check_name(name)
     return name
@@ -397,8 +433,15 @@ def _check_answer(answer: Answer) -> None:
         raise Refused("upstream_credentials", "the upstream does not accept the gateway's own key")
 
 
-def _unauthenticated() -> Refused:
-    return Refused("unauthenticated", "the API key is missing or not valid")
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what keeps the judge from judging into refusals."""
+    try:
+        yield
+    except Unauthenticated:
+        raise Refused("unauthenticated", "the API key is missing or not valid") from None
+    except Unavailable as error:
+        raise _unavailable(error) from None
 
 
 def _unavailable(error: Unavailable) -> Refused:

@@ -6,17 +6,17 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from bailiwick.pipeline import Asked, Judged, Outcome
+from bailiwick.pipeline import Asked, Judged, Outcome, Pending
 from bailiwick.policy import Refusal as RefusalStyle
 
 
 class Judge(Protocol):
     """One request: locate, assemble, decide, record."""
 
-    async def judge(self, asked: Asked, at: datetime) -> Judged:
-        """Judge a request. The record of a permit is durable when this returns."""
+    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
+        """Judge a request: a deny stands at once, a permit when its record is durable."""
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request, once."""
@@ -60,3 +60,7 @@ class Services:
     """Called on the worker's event loop before its first request."""
     stop: Callable[[], Awaitable[None]] = _nothing
     """Called after its last one."""
+
+
+Factory: TypeAlias = Callable[[], Services]
+"""Makes the services of one worker, in the worker."""

@@ -36,6 +36,8 @@ _IDLE_S: Final = 30.0
 _STALE_S: Final = 1.0
 """A kept connection that ends so soon, without a byte, was closed while nobody used it."""
 _SMALL: Final = 65536
+_HELD: Final = 262144
+"""Most bytes of an answer that are held for a caller who reads slowly, about."""
 
 
 class UpstreamBroke(Exception):
@@ -291,6 +293,16 @@ class _Connection(asyncio.Protocol):
         if self._reading is not None:
             self._reading.lost(error)
 
+    def pause(self) -> None:
+        """Let the upstream wait."""
+        if self._transport is not None and not self.closed:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._transport is not None and not self.closed:
+            self._transport.resume_reading()
+
     def finish(self, reusable: bool) -> None:
         """Be done with an answer."""
         self._reading = None
@@ -310,18 +322,20 @@ class _Connection(asyncio.Protocol):
 class _Reading:
     """An answer that is being read. It outlives its place on the connection."""
 
-    __slots__ = ("_broken", "_connection", "_waiter", "response")
+    __slots__ = ("_broken", "_connection", "_held", "_waiter", "response")
 
     def __init__(self, connection: _Connection) -> None:
         self.response = Response()
         self._connection: _Connection | None = connection
         self._waiter: asyncio.Future[None] | None = None
         self._broken = False
+        self._held = 0
 
     # -- what the connection says --------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """Take what came."""
+        self._held += len(data)
         try:
             self.response.feed(data)
         except Malformed:
@@ -330,6 +344,8 @@ class _Reading:
         else:
             if self.response.complete:
                 self._leave()
+            elif self._held > _HELD and self._connection is not None:
+                self._connection.pause()
         self._wake()
 
     def lost(self, error: Exception | None) -> None:
@@ -346,6 +362,8 @@ class _Reading:
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            if self._held > _HELD:
+                connection.resume()
             connection.finish(self.response.reusable)
 
     def _wake(self) -> None:
@@ -389,6 +407,9 @@ class _Reading:
             if self.response.complete:
                 return None
             await self._more()
+        if self._held > _HELD and self._connection is not None:
+            self._connection.resume()
+        self._held = 0
         return self.response.take()
 
     async def whole(self, most: int) -> bytes:

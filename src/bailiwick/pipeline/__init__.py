@@ -6,6 +6,7 @@ from bailiwick.pipeline.values import (
     Asked,
     Judged,
     Outcome,
+    Pending,
     Unauthenticated,
     Unavailable,
     decision_id,
@@ -13,7 +14,7 @@ from bailiwick.pipeline.values import (
 from bailiwick.pipeline.world import ROUTE, ClientRules, Parts, Route, World
 
 __all__ = [
-    "Asked", "Judged", "Outcome", "Unauthenticated", "Unavailable",
+    "Asked", "Judged", "Outcome", "Pending", "Unauthenticated", "Unavailable",
     "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
     "account_facts", "location_facts", "request_facts", "decision_id",
 ]  # fmt: skip

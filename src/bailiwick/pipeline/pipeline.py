@@ -17,6 +17,7 @@ from bailiwick.pipeline.values import (
     Asked,
     Judged,
     Outcome,
+    Pending,
     Unauthenticated,
     Unavailable,
     decision_id,
@@ -96,6 +97,14 @@ class Pipeline:
 
         Raises ``Unauthenticated`` and ``Unavailable``.
         """
+        verdict = self.judge_now(asked, at)
+        return verdict if isinstance(verdict, Judged) else await verdict.durable()
+
+    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
+        """Judge a request without waiting: a deny stands at once, a permit once it is durable.
+
+        Raises ``Unauthenticated`` and ``Unavailable``.
+        """
         began = time.perf_counter_ns()
         world = self._ready()
         account = self._account(asked, at)
@@ -115,8 +124,7 @@ class Pipeline:
             self._clients.fields(client, at),
             (time.perf_counter_ns() - began) // 1000,
         )
-        await self._record(judged, event, self._raw(client))
-        return judged
+        return self._record(judged, event, self._raw(client))
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request."""
@@ -164,23 +172,27 @@ class Pipeline:
             return None
         return {"address": client.address}
 
-    async def _record(
+    def _record(
         self, judged: Judged, event: dict[str, Any], raw: dict[str, str] | None
-    ) -> None:
+    ) -> Judged | Pending:
         """Put a decision on record; a permit waits for it, and a controlled model depends on it."""
         if not judged.decision.permitted:
             self._later(event, raw)
-            return
+            return judged
         try:
-            await self._audit.append(event, raw).durable()
+            return _Permit(self, judged, event, raw, self._audit.append(event, raw))
         except AuditUnavailable:
-            if judged.controlled:
-                raise Unavailable("audit_unavailable") from None
-            self.unguarded += 1
-            self._later({**event, "late": True}, raw)
-        except asyncio.CancelledError:
-            self.outcome(judged, CLIENT_LEFT)
-            raise
+            return self.unrecorded(judged, event, raw)
+
+    def unrecorded(
+        self, judged: Judged, event: dict[str, Any], raw: dict[str, str] | None
+    ) -> Judged:
+        """Say what a permit is worth whose record cannot be kept now."""
+        if judged.controlled:
+            raise Unavailable("audit_unavailable") from None
+        self.unguarded += 1
+        self._later({**event, "late": True}, raw)
+        return judged
 
     def _later(self, event: dict[str, Any], raw: dict[str, str] | None) -> None:
         """Record what stands whether or not it is recorded."""
@@ -189,6 +201,37 @@ class Pipeline:
         except AuditUnavailable as error:
             self.lost += 1
             log.warning("a record of kind %s could not be kept: %s", event["kind"], error)
+
+
+class _Permit:
+    """A permit that waits for its record."""
+
+    __slots__ = ("event", "judged", "pipeline", "raw", "receipt")
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        judged: Judged,
+        event: dict[str, Any],
+        raw: dict[str, str] | None,
+        receipt: Any,
+    ) -> None:
+        self.pipeline = pipeline
+        self.judged = judged
+        self.event = event
+        self.raw = raw
+        self.receipt = receipt
+
+    async def durable(self) -> Judged:
+        """Wait for the record."""
+        try:
+            await self.receipt.durable()
+        except AuditUnavailable:
+            return self.pipeline.unrecorded(self.judged, self.event, self.raw)
+        except asyncio.CancelledError:
+            self.pipeline.outcome(self.judged, CLIENT_LEFT)
+            raise
+        return self.judged
 
 
 class _Judging:

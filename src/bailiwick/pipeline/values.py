@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
+from typing import Protocol
 
 from bailiwick.accounts import AccountView
 from bailiwick.decision import Decision
@@ -47,6 +48,13 @@ class Judged:
     """Whether the model may be served only while records can be kept and accounts are known."""
     layer: str
     """The layer whose evidence decided: ``edge``, ``settings`` or ``account``."""
+
+
+class Pending(Protocol):
+    """A permit whose record is on its way to the disk. Nothing may be forwarded before."""
+
+    async def durable(self) -> Judged:
+        """Wait for the record. Raises ``Unavailable``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,165 @@
+"""Read the head of a request, from bytes to values, so strictly that it means one thing only.
+
+What HTTP/1.1 (RFC 9112) lets a server repair or guess is refused instead: folded lines, bare CR or
+LF, blanks before a colon, two lengths, a length beside chunks, escapes in a path. ``chunks`` does
+the same for bodies. No I/O in here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from bailiwick.gateway.respond import Refused
+
+MOST_HEADERS: Final = 100
+_REMEMBERED: Final = 4096
+_REMEMBERED_BYTES: Final = 200
+
+_ALLOWED: Final = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
+_PATH = re.compile(r"/[0-9A-Za-z._:@/-]*")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_HOST = re.compile(r"(?:[0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_SINGLE: Final = frozenset(
+    {"host", "authorization", "x-api-key", "content-type", "content-length", "content-encoding",
+     "transfer-encoding", "anthropic-version", "expect"}
+)  # fmt: skip
+_SECRET: Final = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
+
+
+class Head(NamedTuple):
+    """The head of one request."""
+
+    method: str
+    path: str
+    query: str
+    lines: Sequence[tuple[str, str]]
+    """Every header line in order; names in lower case."""
+    headers: Mapping[str, str]
+    """The same by name, the last line of a name winning. Those that count are there once."""
+    length: int | None
+    """Bytes of the body; ``None``: it comes in chunks."""
+    keeps: bool
+    """Whether the connection may be used again."""
+    expects: bool
+    """Whether the sender waits to be told that the body is wanted."""
+    chunks: bool
+    """Whether the sender understands an answer in chunks (HTTP/1.1)."""
+
+
+def check_bytes(data: bytes) -> None:
+    """Refuse what no head may hold. ``data`` may be a part of one that ends anywhere."""
+    if data.translate(None, _ALLOWED):
+        raise Refused("header_invalid", "the head of the request holds something other than ASCII")
+    ends = data.count(b"\r\n")
+    if data.count(b"\n") != ends or data.count(b"\r", 0, -1) != ends:
+        raise Refused("request_invalid", "lines of the head end in CR and LF, and hold neither")
+
+
+def read_head(data: bytes) -> Head:
+    """Read a head, without the empty line at its end."""
+    if data.translate(None, _ALLOWED):
+        raise Refused("header_invalid", "the head of the request holds something other than ASCII")
+    opening, *rest = data.split(b"\r\n")
+    if data.count(b"\n") != len(rest) or data.count(b"\r") != len(rest):
+        raise Refused("request_invalid", "lines of the head end in CR and LF, and hold neither")
+    if len(rest) > MOST_HEADERS:
+        raise Refused("head_too_large", f"the request may have at most {MOST_HEADERS} headers")
+    match = _REQUEST_LINE.fullmatch(opening.decode("ascii"))
+    if match is None:
+        raise Refused("request_invalid", "the first line is not one of HTTP/1.1")
+    lines = [_known.get(line) or _header(line) for line in rest]
+    headers = dict(lines)
+    if len(lines) != len(headers):
+        _check_repeats(lines)
+    method, target, minor = match.groups()
+    path, _, query = target.partition("?")
+    _check_target(path, query)
+    modern = minor == "1"
+    _check_host(headers, modern)
+    return Head(
+        method,
+        path,
+        query,
+        lines,
+        headers,
+        _length(headers, modern),
+        _keeps(headers.get("connection", ""), modern),
+        "expect" in headers and _expects(headers["expect"]) and modern,
+        modern,
+    )
+
+
+_known: dict[bytes, tuple[str, str]] = {}
+"""Lines that many requests share. What a caller must keep secret is not among them."""
+
+
+def _header(line: bytes) -> tuple[str, str]:
+    name, colon, value = line.decode("ascii").partition(":")
+    if not colon or not _NAME.fullmatch(name):
+        raise Refused("request_invalid", "a line of the head is not a header")
+    header = name.lower(), value.strip(" \t")
+    if len(line) <= _REMEMBERED_BYTES and header[0] not in _SECRET:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[line] = header
+    return header
+
+
+def _check_repeats(lines: Sequence[tuple[str, str]]) -> None:
+    names = [name for name, _ in lines]
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise Refused("header_invalid", f"the header `{name}` is given twice")
+
+
+def _check_target(path: str, query: str) -> None:
+    """Refuse a path that somebody could read otherwise; escapes are not undone.
+
+    The official clients write the ``/`` of a model's id as ``%2F``; ``/v1/models`` reads that.
+    """
+    if not _PATH.fullmatch(path) and not (
+        path.startswith("/v1/models/") and _PATH.fullmatch(path.replace("%2F", "/"))
+    ):
+        message = "name a path in the request line, in plain letters and without escapes"
+        raise Refused("target_invalid", message)
+    if "#" in query:
+        raise Refused("target_invalid", "a request line holds no `#`")
+
+
+def _check_host(headers: Mapping[str, str], modern: bool) -> None:
+    host = headers.get("host")
+    if host is None:
+        if modern:
+            raise Refused("request_invalid", "there is no `host`")
+    elif not _HOST.fullmatch(host):
+        raise Refused("request_invalid", "`host` is not a name or an address")
+
+
+def _length(headers: Mapping[str, str], modern: bool) -> int | None:
+    if "transfer-encoding" in headers:
+        if headers["transfer-encoding"].lower() != "chunked" or not modern:
+            raise Refused("transfer_encoding", "the only `transfer-encoding` is `chunked`")
+        if "content-length" in headers:
+            raise Refused("transfer_encoding", "a body has a length or chunks, not both")
+        return None
+    length = headers.get("content-length")
+    if length is None:
+        return 0
+    if not _LENGTH.fullmatch(length):
+        raise Refused("request_invalid", "`content-length` is not a number")
+    return int(length)
+
+
+def _keeps(connection: str, modern: bool) -> bool:
+    if not connection:
+        return modern
+    asked = [option.strip() for option in connection.lower().split(",")]
+    return "close" not in asked and (modern or "keep-alive" in asked)
+
+
+def _expects(value: str) -> bool:
+    if value.lower() != "100-continue":
+        raise Refused("expectation_failed", "the only `expect` is `100-continue`")
+    return True

@@ -1,0 +1,96 @@
+"""Accept connections, as many as are allowed at a time; the others wait in the kernel's queue.
+
+All workers share one listening socket, which the parent process made, so none of those who wait is
+lost when a worker ends.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from typing import Final
+
+from bailiwick.gateway.app import Gateway
+from bailiwick.gateway.connection import Connection
+
+_log = logging.getLogger("bailiwick.gateway")
+
+_AT_ONCE: Final = 8
+"""Connections that are taken at a time: the next one may be another worker's."""
+_FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_REST_S: Final = 0.1
+
+
+class Listener:
+    """Hands connections to a gateway."""
+
+    def __init__(
+        self, listening: socket.socket, gateway: Gateway, tls: ssl.SSLContext | None
+    ) -> None:
+        self._socket = listening
+        self._gateway = gateway
+        self._tls = tls
+        self._most = gateway.options.limits.connections
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._open = False
+
+    def start(self) -> None:
+        """Accept from now on."""
+        self._open = True
+        self._gateway.loop.add_reader(self._socket.fileno(), self._accept)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        self._pause()
+        self._socket.close()
+
+    def _pause(self) -> None:
+        if self._open:
+            self._open = False
+            self._gateway.loop.remove_reader(self._socket.fileno())
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            if len(self._gateway.connections) + len(self._handshakes) >= self._most:
+                self._rest()
+                return
+            try:
+                connection, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno in _FULL:
+                    _log.warning("no connection can be accepted: %s", error.strerror)
+                    self._rest()
+                return
+            self._take(connection)
+
+    def _rest(self) -> None:
+        """Let those who come wait for a moment."""
+        if self._open:
+            self._pause()
+            self._gateway.loop.call_later(_REST_S, self._resume)
+
+    def _resume(self) -> None:
+        if not self._gateway.stopping:
+            self.start()
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        task = self._gateway.loop.create_task(self._connect(connection))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def _connect(self, connection: socket.socket) -> None:
+        timeout = self._gateway.options.timeouts.header_s if self._tls else None
+        try:
+            await self._gateway.loop.connect_accepted_socket(
+                lambda: Connection(self._gateway),
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=timeout,
+            )
+        except OSError as error:
+            _log.debug("a connection came to nothing: %s", error)
+            connection.close()
