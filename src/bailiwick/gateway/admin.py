@@ -6,7 +6,6 @@ It runs in a process of its own, so it answers when a worker does not, and says 
 import json
 import os
 import select
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,9 +29,8 @@ class AdminListener:
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
-    def run(self, listening: socket.socket, parent: int) -> None:
+    def run(self, parent: int) -> None:
         """Answer until the parent process is gone (``parent`` reads its end)."""
-        listening.close()  # the workers'
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         self._server.serve_forever()
 

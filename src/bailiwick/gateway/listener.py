@@ -1,7 +1,7 @@
 """Accept connections, as many as are allowed at a time; the others wait in the kernel's queue.
 
-All workers share one listening socket, which the parent process made, so none of those who wait is
-lost when a worker ends.
+The parent process made the listening socket and keeps it, so none of those who wait is lost when a
+worker ends.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from bailiwick.gateway.connection import Connection
 
 _log = logging.getLogger("bailiwick.gateway")
 
-_AT_ONCE: Final = 8
-"""Connections that are taken at a time: the next one may be another worker's."""
+_AT_ONCE: Final = 64
+"""Connections that are taken before anything else is looked at."""
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _REST_S: Final = 0.1
 

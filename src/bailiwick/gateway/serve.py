@@ -20,7 +20,6 @@ from bailiwick.gateway.supervisor import Supervisor
 
 _log = logging.getLogger("bailiwick.gateway")
 
-_BACKLOG: Final = 4096
 _SPARE_FILES: Final = 256
 
 
@@ -46,21 +45,20 @@ def _serve_in(options: GatewayOptions, factory: Factory, directory: Path) -> Non
     _allow_files(2 * options.limits.connections + _SPARE_FILES)
     tls = tls_context(options.tls) if options.tls else None
     try:
-        listening = listen(options.host, options.port, _BACKLOG)
+        listening = listen(options.host, options.port, options.workers)
     except OSError as error:
         raise _cannot_listen(options.host, options.port, error) from None
-    with listening:
-        supervisor = Supervisor(directory, listening, options.timeouts.stop_s)
-        if options.admin_port is not None:
-            try:
-                admin = AdminListener(options, directory)
-            except OSError as error:
-                raise _cannot_listen(options.admin_host, options.admin_port, error) from None
-            supervisor.watch_over("the admin listener", partial(admin.run, listening), serves=False)
-        for number in range(options.workers):
-            one = partial(work, options, factory, directory, listening, tls)
-            supervisor.watch_over(f"worker {number + 1}", one)
-        supervisor.run()
+    supervisor = Supervisor(directory, listening, options.timeouts.stop_s)
+    if options.admin_port is not None:
+        try:
+            admin = AdminListener(options, directory)
+        except OSError as error:
+            raise _cannot_listen(options.admin_host, options.admin_port, error) from None
+        supervisor.watch_over("the admin listener", admin.run)
+    for number, one in enumerate(listening, 1):
+        run = partial(work, options, factory, directory, one, tls)
+        supervisor.watch_over(f"worker {number}", run, one)
+    supervisor.run()
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> BailiwickError:

@@ -2,23 +2,45 @@
 
 import socket
 import ssl
+import sys
+from typing import Final
 
 from bailiwick.gateway.options import Tls
 
+BACKLOG: Final = 4096
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Make the listening socket."""
+
+def listen(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Make a listening socket for each worker, between which Linux spreads the connections.
+
+    Elsewhere they share one. None of these is closed while the gateway runs, so nobody who waits
+    to be accepted is lost with a worker. Raises ``OSError`` if somebody else listens there.
+    """
+    first = _bound(host, port, reuse=False)
+    if workers == 1 or sys.platform != "linux":
+        first.listen(BACKLOG)
+        return [first] * workers
+    port = first.getsockname()[1]
+    first.close()  # it only made sure that the address was free: sharers cannot tell a stranger
+    every = [_bound(host, port, reuse=True) for _ in range(workers)]
+    for one in every:
+        one.listen(BACKLOG)
+    return every
+
+
+def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(backlog)
-        listening.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host, port))
+        made.setblocking(False)
     except OSError:
-        listening.close()
+        made.close()
         raise
-    return listening
+    return made
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,8 @@ class _Child:
 
     name: str
     run: Run
-    serves: bool
+    listening: socket.socket | None
+    """What a worker accepts from; ``None``: it is a helper."""
     pid: int = 0
     """0: it does not run."""
     began: float = 0.0
@@ -52,7 +53,7 @@ class _Child:
 class Supervisor:
     """The parent process."""
 
-    def __init__(self, directory: Path, listening: socket.socket, stop_s: float) -> None:
+    def __init__(self, directory: Path, listening: Sequence[socket.socket], stop_s: float) -> None:
         self._directory = directory
         self._listening = listening
         self._stop_s = stop_s
@@ -61,9 +62,9 @@ class Supervisor:
         self._reader = self._writer = -1
         self._has_served = False
 
-    def watch_over(self, name: str, run: Run, *, serves: bool = True) -> None:
-        """Have a child; ``serves`` tells a worker from a helper."""
-        self._children.append(_Child(name, run, serves))
+    def watch_over(self, name: str, run: Run, listening: socket.socket | None = None) -> None:
+        """Have a child: a worker, which listens, or a helper."""
+        self._children.append(_Child(name, run, listening))
 
     def run(self) -> None:
         """Watch until told to stop. Raises ``BailiwickError`` if no worker comes to serve."""
@@ -104,6 +105,7 @@ class Supervisor:
         status = 1
         try:
             os.close(self._writer)
+            self._close_listening(but=child.listening)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -130,7 +132,7 @@ class Supervisor:
         has_served = (self._directory / f"worker-{child.pid}.json").exists()
         self._has_served = self._has_served or has_served
         child.pid = 0
-        if child.serves and not self._has_served:
+        if child.listening and not self._has_served:
             raise BailiwickError(f"{child.name} ended before it could serve", "see the log above")
         now = time.monotonic()
         child.failures = child.failures + 1 if now - child.began < _SOON_S else 0
@@ -140,11 +142,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End the workers, politely for as long as they may take, and then the helpers."""
-        self._listening.close()
-        self._end([child for child in self._children if child.serves], self._stop_s + _GRACE_S)
-        self._end([child for child in self._children if not child.serves], 1.0)
+        self._close_listening()
+        self._end([one for one in self._children if one.listening], self._stop_s + _GRACE_S)
+        self._end([one for one in self._children if not one.listening], 1.0)
         os.close(self._writer)
         os.close(self._reader)
+
+    def _close_listening(self, but: socket.socket | None = None) -> None:
+        for one in self._listening:
+            if one is not but:
+                one.close()
 
     def _end(self, children: list[_Child], seconds: float) -> None:
         until = time.monotonic() + seconds
