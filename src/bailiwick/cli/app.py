@@ -15,6 +15,7 @@ from bailiwick.cli import (
     serve,
     watch,
 )
+from bailiwick.cli import compile as compiling
 
 app = typer.Typer(
     name="bailiwick",
@@ -38,3 +39,4 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(audit.app, name="audit")
 cloud.app.command(name="watch")(watch.watch)
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(compiling.app, name="compile")

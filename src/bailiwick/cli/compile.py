@@ -1,6 +1,6 @@
 """``bailiwick compile``: one policy becomes the guardrails of a cloud."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bailiwick.bootstrap import LoadedPolicy, load_organisation
-from bailiwick.cli.options import moment
+from bailiwick.bootstrap import LoadedPolicy, load_organisation, read_text
+from bailiwick.cli.options import At, PolicyFile, moment
 from bailiwick.cli.output import say, say_problems, say_table
 from bailiwick.cli.policy import compiled
-from bailiwick.cloud import Organisation
+from bailiwick.cloud import Cloud, Organisation
+from bailiwick.cloud.aws import Profiles, default_profiles, import_profiles
 from bailiwick.decision import DecisionTable
 from bailiwick.errors import BailiwickError
 from bailiwick.targets import Compiled
+from bailiwick.targets.aws import Attach, NewModels, Options, compile_aws
 
 app = typer.Typer(no_args_is_help=True, help="Compile a policy to the guardrails of a cloud.")
 
@@ -83,3 +85,42 @@ def _write(out: Path, texts: dict[str, str]) -> None:
     except OSError as error:
         raise BailiwickError(f"`{out}` cannot be written: {error.strerror}") from None
     say(f"{len(texts)} files in {escape(str(out))}")
+
+
+@app.command()
+def aws(
+    policy: PolicyFile,
+    org: OrgFile,
+    out: Out = None,
+    form: AsFormat = Format.JSON,
+    at: At = None,
+    profiles: Annotated[
+        list[Path] | None,
+        typer.Option("--profiles", help="Output of `aws bedrock list-inference-profiles`."),
+    ] = None,
+    new_models: Annotated[
+        NewModels, typer.Option("--new-models", help="What becomes of models nobody knows yet.")
+    ] = NewModels.DENY,
+    attach: Annotated[
+        Attach, typer.Option("--attach", help="One set at the root, or one for each unit below.")
+    ] = Attach.ROOT,
+) -> None:
+    """Compile to service control policies for Amazon Bedrock, and prove them on every cell."""
+    when = moment(at)
+    options = Options(read_profiles(profiles or (), when), new_models, attach)
+    run(
+        lambda loaded, table, organisation, now: compile_aws(
+            table, loaded.catalog, organisation.tree(Cloud.AWS), now, options
+        ),
+        policy,
+        org,
+        out,
+        form,
+        at,
+    )
+
+
+def read_profiles(files: Iterable[Path], at: datetime) -> Profiles:
+    """Read what accounts list of their inference profiles, over the table of the package."""
+    texts = [(str(path), read_text(path)) for path in files]
+    return import_profiles(default_profiles(), texts, at.date()) if texts else default_profiles()

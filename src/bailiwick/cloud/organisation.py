@@ -7,9 +7,9 @@ as well: those that somebody will open in it tomorrow.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -82,6 +82,10 @@ class Tree:
     """Parts of the cloud that the guardrails shall not touch, and why."""
     administrators: tuple[str, ...]
     """Who may change what the guardrails rest on, such as tags."""
+    long_term_keys: str = "permit"
+    """AWS: ``deny`` refuses keys that do not expire soon, whatever they are for."""
+    products: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """AWS: name of a model to its product ids in AWS Marketplace."""
 
     def accounts(self) -> Iterator[Account]:
         """List every account, and for every unit the ones that are not listed."""
@@ -118,6 +122,7 @@ def _account(value: Any) -> Any:
     return {"id": value} if isinstance(value, str) else value
 
 
+Reason = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -135,7 +140,7 @@ class AccountShape(_Said):
     """An account, project or subscription."""
 
     id: str
-    exempt: Annotated[str, Field(min_length=1)] | None = Field(
+    exempt: Reason | None = Field(
         None, description="Why no guardrail holds this account. Reports name it every time."
     )
 
@@ -161,8 +166,14 @@ class AwsShape(_Said):
     )
     units: list[AwsUnitShape] | None = None
     accounts: Accounts | None = None
-    leave_open: dict[str, str] | None = Field(
+    leave_open: dict[Literal["imports", "opaque", "sagemaker"], Reason] | None = Field(
         None, description="Parts that guardrails shall not touch, each with the reason."
+    )
+    long_term_keys: Literal["deny", "permit"] = Field(
+        "permit", description="Whether API keys that do not expire soon may be made and used."
+    )
+    products: dict[str, Texts] | None = Field(
+        None, description="Model to its product ids in AWS Marketplace, for subscriptions."
     )
     administrators: Texts | None = Field(
         None, description="ARN patterns of principals who may set the tags that permit a resource."
@@ -283,6 +294,8 @@ class _Reader:
             management,
             dict(shape.leave_open or {}),
             tuple(getattr(shape, "administrators", None) or ()),
+            getattr(shape, "long_term_keys", "permit"),
+            {name: tuple(ids) for name, ids in (getattr(shape, "products", None) or {}).items()},
         )
 
     def _unit(

@@ -47,6 +47,8 @@ class Questions:
         self._accounts: dict[int, Prepared] = {}
         self._places: dict[tuple[int, str], Prepared] = {}
         self._wheres: dict[int, Where] = {}
+        self._where_of: dict[tuple[str | None, tuple[str, ...] | str], Where] = {}
+        self._where_classes: dict[Where, int] = {}
         self._account_of: dict[tuple[str, tuple[str, ...]], int] = {}
         self._model_of: dict[str, int] = {}
         self._answers: dict[tuple[int, int, int, str], Decision] = {}
@@ -71,9 +73,16 @@ class Questions:
         ``processing`` is the list of regions, or ``GLOBAL``. A region that the table does not list
         is unknown, and so are its companions.
         """
+        key = (endpoint, processing if isinstance(processing, str) else tuple(processing or ()))
+        found = self._where_of.get(key)
+        if found is None:
+            found = self._where_of[key] = self._where(*key)
+        return found
+
+    def _where(self, endpoint: str | None, processing: tuple[str, ...] | str) -> Where:
         if processing == GLOBAL:
             return Where(self._place(endpoint), frozenset(self.regions.everywhere))
-        places = [self._place(region) for region in processing or ()]
+        places = [self._place(region) for region in processing]
         known = [place for place in places if isinstance(place, frozenset)]
         whole = frozenset().union(*known) if known and len(known) == len(places) else UNKNOWN
         return Where(self._place(endpoint), whole)
@@ -83,13 +92,14 @@ class Questions:
 
     def where_class(self, where: Where) -> int:
         """Give the number of the class of place facts."""
-        table = self.table
-        signature = (
-            table.signature("endpoint", where.endpoint),
-            table.signature("processing", where.processing),
-        )
-        found = self._number(("where", signature))
-        self._wheres.setdefault(found, where)
+        found = self._where_classes.get(where)
+        if found is None:
+            signature = (
+                self.table.signature("endpoint", where.endpoint),
+                self.table.signature("processing", where.processing),
+            )
+            found = self._where_classes[where] = self._number(("where", signature))
+            self._wheres.setdefault(found, where)
         return found
 
     def model_class(self, model: str) -> int:

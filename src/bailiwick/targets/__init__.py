@@ -4,6 +4,7 @@ from bailiwick.targets.compiled import (
     Cell,
     Compiled,
     Statement,
+    escaped,
     lines,
     minified,
     residue_as_dict,
@@ -12,5 +13,5 @@ from bailiwick.targets.compiled import (
 
 __all__ = [
     "Cell", "Compiled", "Statement",
-    "lines", "minified", "residue_as_dict", "terraform_text",
+    "escaped", "lines", "minified", "residue_as_dict", "terraform_text",
 ]  # fmt: skip

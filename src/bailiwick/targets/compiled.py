@@ -129,16 +129,13 @@ def lines(values: Iterable[Any]) -> str:
 
 
 def terraform_text(value: Any) -> str:
-    """Write a ``*.tf.json`` file; what Terraform would take for a template is escaped."""
-    return _text(_escaped(value))
+    """Write a ``*.tf.json`` file. Text that is not Terraform's own goes through ``escaped``."""
+    return _text(value)
 
 
-def _escaped(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("${", "$${").replace("%{", "%%{")
-    if isinstance(value, dict):
-        return {key: _escaped(inner) for key, inner in value.items()}
-    return [_escaped(inner) for inner in value] if isinstance(value, list) else value
+def escaped(text: str) -> str:
+    """Keep Terraform from taking text of ours for a template."""
+    return text.replace("${", "$${").replace("%{", "%%{")
 
 
 def _text(value: Any) -> str:
