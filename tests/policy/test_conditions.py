@@ -5,7 +5,7 @@ import pytest
 from bailiwick.facts import DIMENSIONS, Kind
 from policy.reading import HEAD, errors, read, warnings
 
-OWNERSHIP = "ownership: {half: {threshold: '>= 50%', seeds: {}}}\n"
+OWNERSHIP = "ownership: {half: {threshold: '>= 50%', seeds: {listed: x.yaml}}}\n"
 
 
 def where(text: str, effect: str = "permit", key: str = "where") -> str:

@@ -1,6 +1,7 @@
 """Rules that refer to what is not there, exemptions that exempt too much, and what comes with rules."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_what_stands_beside_the_rules_is_read_as_strictly(text: str, expected: s
 
 
 def test_required_ownership_is_a_rule_that_is_defined() -> None:
-    text = "evidence: {required: [ownership.half]}\nownership: {half: {threshold: '>= 50%', seeds: {}}}\n"
+    text = "evidence: {required: [ownership.half]}\nownership: {half: {threshold: '>= 50%', seeds: {listed: x.yaml}}}\n"
     rule = "rules:\n  - {id: a, deny: '*', where: {ownership: {half: 'yes'}}}\n"
 
     assert read(HEAD + text + rule).rules[0].required == {"ownership.half"}
@@ -165,7 +166,7 @@ def test_what_is_written_is_what_is_read() -> None:
     assert policy.max_age_s == {"city": 45 * 86400, "tor": 6 * 3600}
     assert policy.refusal == Refusal(451, "informative", "https://example.org/law", None)
     assert (policy.findings[0].cure_s, policy.findings[0].next) == (72 * 3600, "suspend")
-    assert policy.ownership["half"].threshold == ">= 50%"
+    assert policy.ownership["half"].is_passed(Fraction(1, 2))
     assert permit.from_at == datetime(2026, 7, 1, tzinfo=UTC)
     assert permit.until_at == datetime(2026, 8, 1, 10, tzinfo=UTC)
     assert permit.basis == "law 7"

@@ -92,7 +92,8 @@ def test_a_policy_that_can_be_read_fits_the_schema(path: Path) -> None:
         HEAD + "evidence: {max_age: {geo: 45}}\n" + RULES,
         HEAD + "evidence: {max_age: {geo: 45days}}\n" + RULES,
         HEAD + "refusal: {status: 404}\n" + RULES,
-        HEAD + "ownership: {o: {threshold: half, seeds: {}}}\n" + RULES,
+        HEAD + "ownership: {o: {threshold: half, seeds: {listed: b}}}\n" + RULES,
+        HEAD + "ownership: {o: {threshold: '> 50%', seeds: {}}}\n" + RULES,
         HEAD + RULES + "tests: []\n",
     ],
 )

@@ -72,7 +72,7 @@ def test_what_is_missing_or_does_not_go_together_is_told(text: str, expected: st
         (rule("id: a b, permit: '*'"), "4:10: `a b` is not written as expected\nhelp: it must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
         (HEAD + "refusal: {status: 404}\n" + RULES, "3:19: `404` is not one of `403` or `451`"),
         (HEAD + "anonymizers: {vpn: maybe}\n" + RULES, "3:20: `maybe` is not one of `hidden` or `trust`"),
-        (HEAD + "ownership: {o: {threshold: half, seeds: {a: b}}}\n" + RULES, r"3:28: `half` is not written as expected" + "\n" + r"help: it must match ^(>|>=) ?\d{1,3}(\.\d+)? ?%$"),
+        (HEAD + "ownership: {o: {threshold: half, seeds: {listed: b}}}\n" + RULES, r"3:28: `half` is not written as expected" + "\n" + r"help: it must match ^(>|>=) ?\d{1,3}(\.\d+)? ?%$"),
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_told(text: str, expected: str) -> None:

@@ -11,6 +11,7 @@ from bailiwick.bootstrap.files import (
     LoadedPolicy,
     load_organisation,
     load_policy,
+    missing_lists,
     read_catalog,
     read_settings,
 )
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
 
 __all__ = [
-    "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "pack_names", "read_catalog",
-    "read_settings",
-    "read_text",
+    "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "missing_lists", "pack_names",
+    "read_catalog", "read_settings", "read_text",
     "Built", "build_world", "Reloader", "ReloadStatus",
     "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway",

@@ -12,7 +12,7 @@ from bailiwick.bootstrap.packs import builtin_pack, is_pack
 from bailiwick.bootstrap.text import read_text
 from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, parse_document
-from bailiwick.errors import BailiwickError
+from bailiwick.errors import BailiwickError, Problem, Severity
 from bailiwick.policy import Loader, Policy, extended_catalog, read_policy
 from bailiwick.providers import Pack, read_pack, rule_set
 
@@ -72,6 +72,21 @@ def load_policy(path: Path, extra: Iterable[Path] = (), load: Loader = load_besi
     base = [builtin_catalog(), *(parse_document(read_text(one), str(one)) for one in extra)]
     catalog = extended_catalog(text, str(path), base, load)
     return LoadedPolicy(read_policy(text, str(path), catalog, load), catalog)
+
+
+def missing_lists(policy: Policy) -> list[Problem]:
+    """Find lists of owners that a policy names and that cannot be read now."""
+    found = []
+    for test in policy.ownership.values():
+        folder = Path(test.position.file).parent if test.position else Path()
+        for name in test.listed:
+            if not (folder / name).is_file():
+                message = f"ownership test `{test.name}`: there is no file `{name}`"
+                hint = "without it the test cannot be put; its outcome stays unknown"
+                found.append(
+                    Problem(message, hint, test.position, Severity.WARNING, "ownership.list")
+                )
+    return found
 
 
 def read_settings(path: Path) -> "Settings":

@@ -9,6 +9,7 @@ from bailiwick.cli import (
     cloud,
     decide,
     locate,
+    ownership,
     places,
     policy,
     providers,
@@ -36,6 +37,7 @@ app.add_typer(providers.app, name="providers")
 app.command(name="availability")(availability.availability)
 app.command(name="serve")(serve.serve)
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(ownership.app, name="ownership")
 app.add_typer(audit.app, name="audit")
 cloud.app.command(name="watch")(watch.watch)
 app.add_typer(cloud.app, name="cloud")

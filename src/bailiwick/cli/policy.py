@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from bailiwick.bootstrap import LoadedPolicy, load_policy
+from bailiwick.bootstrap import LoadedPolicy, load_policy, missing_lists
 from bailiwick.cli.options import AsJson, At, Models, PolicyFile, moment
 from bailiwick.cli.output import (
     FAILED,
@@ -30,12 +30,14 @@ from bailiwick.decision import (
     fact_in_words,
     matrix,
     obligations_in_words,
+    ownership_in_words,
     rule_in_words,
     run_examples,
 )
 from bailiwick.errors import BailiwickError, InvalidInput, Severity
+from bailiwick.facts import OWNERSHIP_PREFIX
 from bailiwick.places import canonical, group
-from bailiwick.policy import Policy, Rule, policy_schema
+from bailiwick.policy import OwnershipRule, Policy, Rule, policy_schema
 
 app = typer.Typer(no_args_is_help=True, help="Check, test, explain, compare and tabulate policies.")
 
@@ -54,7 +56,11 @@ def check(
 ) -> None:
     """Find everything that is wrong or doubtful in a policy."""
     loaded, table = compiled(file)
-    problems = [*loaded.policy.warnings, *check_policy(table, datetime.now(UTC))]
+    problems = [
+        *loaded.policy.warnings,
+        *missing_lists(loaded.policy),
+        *check_policy(table, datetime.now(UTC)),
+    ]
     warnings = [one for one in problems if one.severity is Severity.WARNING]
     if as_json:
         say_json(
@@ -95,15 +101,40 @@ def test(file: PolicyFile, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def explain(file: PolicyFile, rule: Annotated[str, typer.Argument(help="Id of a rule.")]) -> None:
-    """Say what one rule does, in words."""
+def explain(
+    file: PolicyFile,
+    rule: Annotated[str, typer.Argument(help="Id of a rule, or ownership.NAME.")],
+) -> None:
+    """Say what one rule or ownership test does, in words."""
     loaded = load_policy(file)
+    test = loaded.policy.ownership.get(rule.removeprefix(OWNERSHIP_PREFIX))
+    if rule.startswith(OWNERSHIP_PREFIX) and test is not None:
+        _explain_ownership(test)
+        return
     found = [one for one in loaded.policy.rules if one.id == rule and one.detail is None]
     if not found:
         known = sorted({one.id for one in loaded.policy.rules})
+        known += [OWNERSHIP_PREFIX + name for name in loaded.policy.ownership]
         raise BailiwickError(f"no rule is called `{rule}`", f"known are {', '.join(known)}")
     for one in found:
         _explain_rule(one)
+
+
+def _explain_ownership(test: OwnershipRule) -> None:
+    say(f"[bold]{OWNERSHIP_PREFIX}{escape(test.name)}[/]: {escape(ownership_in_words(test))}")
+    lines = [
+        ("method", test.method),
+        ("interests", ", ".join(test.interests)),
+        ("lists", ", ".join(test.listed)),
+        ("undisclosed shares", test.undisclosed),
+        ("basis", test.basis or ""),
+        ("source", test.source or ""),
+        ("as of", str(test.as_of or "")),
+        ("written at", str(test.position or "")),
+    ]
+    for name, text in lines:
+        if text:
+            say(f"  {name}: {escape(text)}")
 
 
 def _explain_rule(rule: Rule) -> None:

@@ -31,6 +31,7 @@ from bailiwick.decision.wording import (
     condition_in_words,
     fact_in_words,
     obligations_in_words,
+    ownership_in_words,
     reason_in_words,
     rule_in_words,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
     "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "levels", "matrix",
-    "obligations_as_dict", "obligations_in_words", "reason_in_words", "rule_in_words",
+    "obligations_as_dict", "obligations_in_words", "ownership_in_words", "reason_in_words",
+    "rule_in_words",
     "run_examples",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bailiwick.decision.values import Reason
 from bailiwick.facts import Absent, Fact
-from bailiwick.policy import HIDDEN, Condition, Obligations, Quota, Rule
+from bailiwick.policy import HIDDEN, Condition, Obligations, OwnershipRule, Quota, Rule
 
 MOST_NAMED = 8
 
@@ -88,6 +88,18 @@ def reason_in_words(reason: Reason) -> str:
             return "the evidence contradicts itself"
         case _:
             return f"{rule}: {reason.code}" if reason.rule else reason.code
+
+
+def ownership_in_words(test: OwnershipRule) -> str:
+    """Say in one line what an ownership test asks."""
+    places = frozenset().union(*(group.include for group in test.headquarters))
+    owners = ["listed owners"] if test.listed else []
+    owners += [f"companies with headquarters in {names(places)}"] if places else []
+    how = {
+        "aggregate": "whoever passes counts as one of them",
+        "multiplied": "shares are multiplied along each chain",
+    }[test.method]
+    return f"{test.words} held by {' or '.join(owners)}; {how}"
 
 
 def obligations_in_words(obligations: Obligations) -> list[str]:

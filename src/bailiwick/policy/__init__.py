@@ -6,6 +6,7 @@ from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
 from bailiwick.policy.problems import did_you_mean, shape_problems
 from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
 from bailiwick.policy.rules import (
+    COUNTABLE,
     HIDDEN,
     Acknowledgement,
     Condition,
@@ -23,8 +24,8 @@ from bailiwick.policy.rules import (
 from bailiwick.policy.shape import policy_schema
 
 __all__ = [
-    "BUILTIN", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition", "Example",
-    "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota", "Refusal",
-    "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog", "no_files",
+    "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
+    "Example", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota",
+    "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog", "no_files",
     "policy_schema", "read_policy", "shape_problems",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from pydantic import ValidationError
 
@@ -22,6 +23,7 @@ from bailiwick.policy.mend import mended
 from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
 from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
 from bailiwick.policy.rules import (
+    COUNTABLE,
     Acknowledgement,
     Example,
     Finding,
@@ -37,6 +39,7 @@ from bailiwick.policy.rules import (
 from bailiwick.policy.shape import (
     ExampleShape,
     ModelGroupShape,
+    OwnershipShape,
     PolicyShape,
     RestrictionShape,
     RuleShape,
@@ -442,7 +445,6 @@ class _PolicyReader:
                 "no rule permits anything, so every request is denied",
                 "add a rule with `permit`",
             )
-        shapes = [part for part, _ in main.files]
         return Policy(
             name=shape.name,
             rules=(*rules, *_derived(rules), *status_rules(models, controlled)),
@@ -455,11 +457,7 @@ class _PolicyReader:
             refusal=self._refusal(shape, problems),
             examples=tuple(self._examples(main, rules)),
             findings=tuple(self._findings(main, rules)),
-            ownership={
-                name: OwnershipRule(name, one.threshold, one.seeds, one.method)
-                for part in shapes
-                for name, one in (part.ownership or {}).items()
-            },
+            ownership=self._ownership(),
             digest=_digest(self.read_files, self.catalog),
             acknowledged=tuple(self._acknowledged(main, rules)),
             about=shape.about,
@@ -538,6 +536,24 @@ class _PolicyReader:
                     document.position(path),
                 )
 
+    def _ownership(self) -> dict[str, OwnershipRule]:
+        """Read the tests of every rule set: a rule of any of them may ask for the outcome."""
+        found: dict[str, OwnershipRule] = {}
+        for made in self.sets:
+            for shape, document in made.files:
+                problems = Problems(document, self.problems)
+                places = PlaceReader(made.names, problems)
+                for name, one in (shape.ownership or {}).items():
+                    path: Path = ("ownership", name)
+                    if name in found:
+                        problems.key(
+                            path,
+                            f"ownership test `{name}` is defined twice",
+                            f"first at {found[name].position}",
+                        )
+                    found[name] = _ownership_rule(name, one, places, path)
+        return found
+
     def _wanted(self, example: ExampleShape, problems: Problems, path: Path) -> None:
         for key in example.want.keys() - WANTED:
             problems.key((*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED))
@@ -593,6 +609,28 @@ NOT_FACTS = {"obligations", "time"}
 WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "quotas"}
 """What an embedded test can ask for."""
 EFFECTS = ["permit", "deny", "undetermined"]
+
+
+def _ownership_rule(
+    name: str, shape: OwnershipShape, places: PlaceReader, path: Path
+) -> OwnershipRule:
+    where = (*path, "seeds", "headquarters")
+    sets = (places.resolve(text, where) for text in shape.seeds.headquarters or ())
+    return OwnershipRule(
+        name=name,
+        threshold=Fraction(shape.threshold.strip(">=% ")) / 100,
+        strict=not shape.threshold.startswith(">="),
+        listed=tuple(shape.seeds.listed or ()),
+        headquarters=tuple(one for one in sets if one is not None),
+        method=shape.method,
+        interests=tuple(shape.interests or COUNTABLE[:1]),
+        undisclosed=shape.undisclosed,
+        if_headquarters_unknown=shape.if_headquarters_unknown,
+        basis=shape.basis,
+        source=shape.source,
+        as_of=shape.as_of,
+        position=places.problems.document.key_position(path),
+    )
 
 
 def _derived(rules: Iterable[Rule]) -> Iterator[Rule]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from bailiwick.documents import Value
 from bailiwick.errors import Position, Problem
@@ -214,15 +216,48 @@ class Finding:
     next: str | None = None
 
 
+COUNTABLE = ("shareholding", "votingRights", "rightsToProfitOrIncome",
+             "rightsToSurplusAssetsOnDissolution", "beneficiaryOfLegalArrangement")  # fmt: skip
+"""Interests (BODS 0.4) that are held in shares of a whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class OwnershipRule:
-    """One ownership test, by name."""
+    """One ownership test, by name. Its outcome is the fact ``ownership.NAME``."""
 
     name: str
-    threshold: str
-    """As written: ``>= 50%`` or ``> 50%``."""
-    seeds: Mapping[str, Value]
+    threshold: Fraction
+    """Share of the whole, over 0 and at most 1."""
+    strict: bool
+    """Whether a share must be more than the threshold; else the threshold itself is enough."""
+    listed: tuple[str, ...] = ()
+    """Files of identifiers of listed owners, relative to the file of ``position``."""
+    headquarters: tuple[PlaceSet, ...] = ()
+    """Companies with their headquarters in one of these count like listed ones."""
     method: str = "aggregate"
+    """``aggregate``: whoever passes the threshold hands on all that it holds (a fixed point).
+    ``multiplied``: shares are multiplied along each chain of holders and the chains added up."""
+    interests: tuple[str, ...] = COUNTABLE[:1]
+    undisclosed: str = "clear"
+    """``clear`` or ``unknown``: shares whose holder the data does not name."""
+    if_headquarters_unknown: str = "unknown"
+    """``unknown``, or ``jurisdiction``, which then stands in."""
+    basis: str | None = None
+    source: str | None = None
+    as_of: date | None = None
+    position: Position | None = None
+
+    @property
+    def words(self) -> str:
+        """The threshold for people: ``50 % or more``, ``more than 50 %``."""
+        percent = self.threshold * 100
+        share = f"{Decimal(percent.numerator) / percent.denominator:f} %"
+        return f"more than {share}" if self.strict else f"{share} or more"
+
+    def is_passed(self, share: Fraction, beyond: int = 0) -> bool:
+        """Whether ``share`` passes; ``beyond`` is 1 just above it and -1 just below it."""
+        reached = (share, beyond)
+        return reached > (self.threshold, 0) if self.strict else reached >= (self.threshold, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ meaning. Every scalar arrives as text (``bailiwick.documents``), so each type sa
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -19,13 +20,14 @@ from pydantic import (
     Field,
     Tag,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
 from bailiwick.policy.problems import keys_at
-from bailiwick.policy.rules import RuleEffect
+from bailiwick.policy.rules import COUNTABLE, RuleEffect
 
 DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h|d)")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -311,12 +313,59 @@ class FindingShape(_Shape):
     next: Literal["review", "restrict", "suspend"] | None = None
 
 
+class SeedsShape(_Shape):
+    """Whose shares an ownership test counts."""
+
+    model_config = _needs("listed", "headquarters")
+
+    listed: Texts | None = Field(
+        None, description="Files of listed identifiers, relative to this file."
+    )
+    headquarters: Texts | None = Field(
+        None, description="Places or groups; companies with their headquarters there."
+    )
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if not self.listed and not self.headquarters:
+            raise ValueError("`seeds` names nobody; give `listed` or `headquarters`")
+        return self
+
+
 class OwnershipShape(_Shape):
     """One ownership test."""
 
     threshold: Annotated[str, Field(pattern=r"^(>|>=) ?\d{1,3}(\.\d+)? ?%$")]
-    seeds: dict[str, Any]
+    seeds: SeedsShape
     method: Literal["aggregate", "multiplied"] = "aggregate"
+    interests: Texts | None = Field(
+        None, description=f"Interests that count: {', '.join(COUNTABLE)}. Default `{COUNTABLE[0]}`."
+    )
+    undisclosed: Literal["clear", "unknown"] = Field(
+        "clear", description="What shares are whose holder the data does not name."
+    )
+    if_headquarters_unknown: Literal["unknown", "jurisdiction"] = Field(
+        "unknown", description="Whether the jurisdiction may stand in for unknown headquarters."
+    )
+    basis: str | None = None
+    source: str | None = None
+    as_of: Day | None = None
+
+    @field_validator("threshold")
+    @classmethod
+    def _can_be_passed(cls, text: str) -> str:
+        share = Fraction(text.strip("<>=% "))
+        if not 0 < share <= 100 or (share == 100 and not text.startswith(">=")):
+            raise ValueError(f"`{text}` is passed always or never; write for example `>= 50%`")
+        return text
+
+    @field_validator("interests")
+    @classmethod
+    def _can_be_counted(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or ():
+            if name not in COUNTABLE:
+                raise ValueError(f"`{name}` has no share; countable are {', '.join(COUNTABLE)}")
+        return names
 
 
 class RefusalShape(_Shape):
