@@ -8,22 +8,6 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from bailiwick.cli import (
-    accounts,
-    audit,
-    availability,
-    cloud,
-    decide,
-    locate,
-    ownership,
-    places,
-    policy,
-    providers,
-    serve,
-    watch,
-)
-from bailiwick.cli import compile as compiling
-
 COMMANDS = {
     "decide": "decide:decide",
     "explain": "decide:explain_command",
@@ -36,7 +20,9 @@ COMMANDS = {
     "availability": "availability:availability",
     "serve": "serve:serve",
     "accounts": "accounts:app",
+    "ownership": "ownership:app",
     "audit": "audit:app",
+    "compile": "compile:app",
     "cloud": "cloud:app",
 }
 """Where each command is: a module of this room, and a function or a Typer application in it."""
@@ -96,22 +82,6 @@ app = _typer(
     no_args_is_help=True,
     help="Who may use which AI model from where: one policy file, one decision.",
 )
-app.command(name="decide")(decide.decide)
-app.command(name="explain")(decide.explain_command)
-app.add_typer(policy.app, name="policy")
-app.command(name="locate")(locate.locate)
-app.add_typer(locate.data_app, name="data")
-app.command(name="places")(places.places)
-app.add_typer(places.catalog_app, name="catalog")
-app.add_typer(providers.app, name="providers")
-app.command(name="availability")(availability.availability)
-app.command(name="serve")(serve.serve)
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(ownership.app, name="ownership")
-app.add_typer(audit.app, name="audit")
-cloud.app.command(name="watch")(watch.watch)
-app.add_typer(cloud.app, name="cloud")
-app.add_typer(compiling.app, name="compile")
 
 
 @app.callback()
