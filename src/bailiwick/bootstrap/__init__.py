@@ -21,6 +21,7 @@ from bailiwick.bootstrap.text import read_text
 if TYPE_CHECKING:
     from bailiwick.bootstrap.build import Built, build_world
     from bailiwick.bootstrap.logs import configure_logging
+    from bailiwick.bootstrap.prices import with_prices
     from bailiwick.bootstrap.reload import Reloader, ReloadStatus
     from bailiwick.bootstrap.run import preflight, run_gateway
     from bailiwick.bootstrap.upstreams import gateway_options
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "missing_lists", "pack_names",
-    "read_catalog", "read_settings", "read_text",
+    "read_catalog", "read_settings", "read_text", "with_prices",
     "Built", "build_world", "Reloader", "ReloadStatus",
     "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway",
@@ -40,6 +41,7 @@ _LATER = {
     **dict.fromkeys(("Reloader", "ReloadStatus"), "reload"),
     **dict.fromkeys(("preflight", "run_gateway"), "run"),
     "gateway_options": "upstreams",
+    "with_prices": "prices",
     **dict.fromkeys(("Worker", "make_services", "open_audit", "open_pseudonyms"), "worker"),
 }
 

@@ -7,6 +7,7 @@ from bailiwick.catalog.load import load_catalog
 from bailiwick.catalog.model import (
     Catalog,
     Change,
+    Features,
     Modalities,
     Model,
     Openness,
@@ -19,6 +20,7 @@ from bailiwick.catalog.schema import catalog_schema
 __all__ = [
     "Catalog",
     "Change",
+    "Features",
     "Modalities",
     "Model",
     "Openness",

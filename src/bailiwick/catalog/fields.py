@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from bailiwick.catalog.model import Modalities, Source, Sourced, Status
+from bailiwick.catalog.model import Features, Modalities, Source, Sourced, Status
 from bailiwick.catalog.schema import CatalogFile, Entry, Figure, Provenance, is_word
 from bailiwick.documents import Document, Path
 from bailiwick.errors import Problem
@@ -37,6 +37,9 @@ class EntryFields:
         if (lists := entry.modalities) is not None:
             value = Modalities(tuple(sorted(set(lists.input))), tuple(sorted(set(lists.output))))
             yield "modalities", Sourced(value, *self._origin(lists, ("modalities",)))
+        if (able := entry.features) is not None:
+            features = Features(tuple(sorted(set(able.has))), tuple(sorted(set(able.lacks))))
+            yield "features", Sourced(features, *self._origin(able, ("features",)))
         for path, figure in self._figures():
             yield ".".join(path), Sourced(figure.value, *self._origin(figure, path))
 

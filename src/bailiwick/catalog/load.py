@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bailiwick.catalog.fields import EntryFields
-from bailiwick.catalog.model import Catalog, Change, Modalities, Model, Source, Sourced
+from bailiwick.catalog.model import Catalog, Change, Features, Modalities, Model, Source, Sourced
 from bailiwick.catalog.names import Names
 from bailiwick.catalog.problems import problems_of
 from bailiwick.catalog.schema import CatalogFile, Entry
@@ -138,6 +138,7 @@ class _Merge:
             context_tokens=draft.get("context_tokens"),
             output_tokens=draft.get("output_tokens"),
             modalities=draft.get("modalities"),
+            features=draft.get("features"),
             prices=_under(draft, "prices"),
             scores=_under(draft, "scores"),
         )
@@ -170,6 +171,8 @@ def _said(value: object) -> str:
         return f"{value.status}, {value.as_of}, {value.source}"
     if isinstance(value, Modalities):
         return f"{_said(value.input)} -> {_said(value.output)}"
+    if isinstance(value, Features):
+        return f"{_said(value.has)}; not {_said(value.lacks)}"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -61,6 +61,14 @@ class Modalities:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What a model can do besides text; sorted names. What is in neither list is not known."""
+
+    has: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model under its one id."""
 
@@ -84,6 +92,8 @@ class Model:
     """``input`` and ``output``: USD for one million tokens, list price."""
     scores: Mapping[str, Sourced[Decimal]]
     """Benchmark to score, in the benchmark's own unit (percent for most)."""
+    features: Sourced[Features] | None = None
+    """Features of requests, as a policy names them, that it has or lacks."""
 
 
 @dataclass(frozen=True, slots=True)

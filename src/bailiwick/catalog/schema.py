@@ -94,12 +94,17 @@ REFUSALS = {
         "a number of tokens",
         "write a whole number above zero without separators, such as 200000",
     ),
+    "both": ("clear", "a feature stands under `has` or under `lacks`, not under both"),
     "amount": ("an amount", "write a number that is not negative, such as 15 or 0.25"),
 }
 """For each code of ours: what the text is not, and what to write instead."""
 
 Channel = Literal["api", "bedrock", "vertex", "azure", "openrouter", "huggingface", "other"]
 Modality = Literal["text", "image", "audio", "video", "document", "embedding"]
+Feature = Literal[
+    "tools", "web_search", "code_execution", "computer_use", "structured_output", "reasoning"
+]
+"""Features of requests that modalities do not tell already."""
 
 
 def is_word(text: str) -> bool:
@@ -151,6 +156,19 @@ class ModalityLists(Provenance):
     output: list[Modality]
 
 
+class FeatureLists(Provenance):
+    """What it can do besides text; what is in neither list is not known."""
+
+    has: list[Feature] = []
+    lacks: list[Feature] = []
+
+    @model_validator(mode="after")
+    def _not_both(self) -> "FeatureLists":
+        if both := sorted({*self.has} & {*self.lacks}):
+            raise PydanticCustomError("both", "refused", {"feature": both[0]})
+        return self
+
+
 class Prices(_Strict):
     """USD for one million tokens, list price."""
 
@@ -167,6 +185,7 @@ class Entry(Provenance):
     context_tokens: Figure[Tokens] | None = None
     output_tokens: Figure[Tokens] | None = None
     modalities: ModalityLists | None = None
+    features: FeatureLists | None = None
     prices: Prices = Prices()
     scores: dict[Word, Figure[Amount]] = {}
 
