@@ -35,7 +35,6 @@ def test_every_change_has_a_history_row_with_who_when_and_why(
     database.set_evidence(acme, "billing", ["US"], actor="ann", reason="invoice 7")
     database.set_label(acme, "research", actor="bob", reason="contract 12", expires_at=LATER)
     database.remove_label(acme, "research", actor="bob", reason="contract ended")
-    database.set_status(acme, "suspended", actor="cid", reason="order 3")
     database.revoke_key(key.id, actor="cid", reason="leaked")
 
     history = show_account(database, acme).history
@@ -46,12 +45,10 @@ def test_every_change_has_a_history_row_with_who_when_and_why(
         (3, "evidence.set", "ann", "invoice 7"),
         (4, "label.set", "bob", "contract 12"),
         (5, "label.removed", "bob", "contract ended"),
-        (6, "status.set", "cid", "order 3"),
-        (7, "key.revoked", "cid", "leaked"),
+        (6, "key.revoked", "cid", "leaked"),
     ]
     assert history[0].at == clock.now - timedelta(hours=1)
     assert history[-1].at == clock.now
-    assert history[5].detail == {"from": "active", "to": "suspended"}
 
 
 def test_what_is_replaced_is_kept(database: Any, acme: str, by: Any) -> None:
@@ -127,10 +124,20 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str, str]] = [
     ("set_label", ("acme", "two words"), {}, "the label `two words`", ""),
     ("set_label", ("acme", "a;b"), {}, "the label", ""),
     ("remove_label", ("acme", "gold"), {}, "has no label `gold`", ""),
-    ("set_status", ("acme", "active"), {}, "is active already", ""),
-    ("set_status", ("acme", "none"), {}, "unknown status `none`", "statuses"),
-    ("set_status", ("acme", "closed"), {"reason": " "}, "reason is missing", "history"),
-    ("set_status", ("acme", "closed"), {"actor": "x y"}, "the actor `x y`", ""),
+    ("add_account", ("A",), {"status": "suspended"}, "a new account cannot be suspended", "active"),
+    ("set_label", ("acme", "gold"), {"reason": " "}, "reason is missing", "history"),
+    ("set_label", ("acme", "gold"), {"actor": "x y"}, "the actor `x y`", ""),
+    ("set_label", ("acme", "gold"), {"actor": "Automation"}, "no person can act as", "own name"),
+    ("set_contact", ("acme", "nobody"), {}, "not an e-mail address", "@"),
+    ("set_evidence", ("acme", "funding", ["cash"]), {}, "cannot be `cash`", "prepaid"),
+    ("set_evidence", ("acme", "list", ["two words"]), {}, "not usable", ""),
+    (
+        "set_evidence",
+        ("acme", "billing", ["US"]),
+        {"raw": "x", "commitment": "ab" * 32},
+        "a commitment and a raw value",
+        "one",
+    ),
 ]
 
 

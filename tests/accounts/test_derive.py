@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from bailiwick.accounts import schema
 from bailiwick.accounts.derive import Deriver, current, merged, profile
+from bailiwick.accounts.engine import writing
 from bailiwick.facts import UNKNOWN
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -160,7 +163,9 @@ def test_the_strictest_status_of_the_chain_counts(
 ) -> None:
     for account, status in (("acme", own), ("group", parents)):
         if status != "active":
-            database.set_status(account, status, **by)
+            with writing(database.engine) as connection:
+                table = schema.accounts
+                connection.execute(update(table).where(table.c.id == account).values(status=status))
 
     found = view()
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+import people
 from bailiwick.audit import show, verify
-from bootstrap.helpers import BY, NL, POLICY, US, Folder, Upstream, free_port
+from bootstrap.helpers import NL, POLICY, US, Folder, Upstream, free_port
 
 RUN = "import sys; from pathlib import Path; from bailiwick.bootstrap import run_gateway; run_gateway(Path(sys.argv[1]))"
 SETTINGS = """\
@@ -139,7 +140,7 @@ def test_a_gateway_judges_forwards_records_and_follows_changes(
             lambda: "YAML" in str(gateway.readiness()[1]["workers"]["each"][0]["reload"]["reason"])
         )
         last_good, _ = gateway.send(key, NL)
-        folder.database().set_status("acme", "suspended", **BY)
+        people.suspend(folder.database(), "acme")
         suspended = until(lambda: gateway.send(key, NL)[0] == 403)
 
     assert (at_home, abroad, nobody) == (200, 403, 401)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+import people
 from bailiwick.bootstrap import Worker, gateway_options, open_audit, read_settings
 from bailiwick.pipeline import Asked, Unauthenticated, Unavailable
-from bootstrap.helpers import BY, SETTINGS, US, Folder
+from bootstrap.helpers import SETTINGS, US, Folder
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def test_a_suspension_reaches_a_running_worker(folder: Folder) -> None:
     key = folder.add_key()
     with working(folder) as worker:
         before = judge(worker, key)
-        folder.database().set_status("acme", "suspended", **BY)
+        people.suspend(folder.database(), "acme")
         until = time.monotonic() + 5
         while judge(worker, key).decision.permitted and time.monotonic() < until:
             time.sleep(0.02)

@@ -44,18 +44,17 @@ def test_an_account_gets_evidence_labels_status_and_a_key_shown_once(folder: Pat
     ok(folder, "accounts", "add", "Holding", "--id", "holding", "--organisation")
     assert ok(folder, "accounts", "add", "Firm", "--id", "firm", "--parent", "holding") == "firm\n"
     ok(folder, "accounts", "set", "firm", "--evidence", "billing=US", "--label", "research")
-    ok(folder, "accounts", "set", "firm", "--status", "restricted", "--reason", "under review")
     made = json.loads(ok(folder, "accounts", "key", "firm", "--json"))
     shown = json.loads(ok(folder, "accounts", "show", "firm", "--json"))
 
     assert made["key"].startswith("bw_")
     assert made["key"] not in json.dumps(shown)
-    assert shown["summary"]["status"] == "restricted"
+    assert shown["summary"]["status"] == "active"
     assert [(one["kind"], one["value"]) for one in shown["evidence"]] == [("billing", "US")]
     assert [one["name"] for one in shown["labels"]] == ["research"]
     assert shown["history"][-1]["what"] == "key.added"
     assert "firm" in ok(folder, "accounts", "show")
-    assert "under review" in ok(folder, "accounts", "show", "firm")
+    assert "research" in ok(folder, "accounts", "show", "firm")
 
 
 def test_a_key_is_revoked_by_its_id(folder: Path) -> None:
@@ -78,7 +77,8 @@ def test_a_key_is_revoked_by_its_id(folder: Path) -> None:
         (("set", "firm", "--evidence", "billing"), "is not KIND=VALUE"),
         (("set", "firm"), "nothing to set"),
         (("set", "nobody", "--label", "x"), "nobody"),
-        (("set", "firm", "--status", "asleep"), "asleep"),
+        (("status", "firm", "asleep", "--code", "terms.breach", "--reason", "x"), "asleep"),
+        (("status", "firm", "closed", "--code", "no.code", "--reason", "x"), "no.code"),
         (("show", "nobody"), "nobody"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import people
 from bailiwick.accounts import AccountStore
 from bailiwick.decision import Effect
 from bailiwick.facts import Facts
@@ -139,7 +140,7 @@ def test_a_suspended_account_is_refused(
     pipeline: Any, database: Any, store: Any, ask: Any, judge: Any
 ) -> None:
     before = judge(pipeline, ask())
-    database.set_status("acme", "suspended", **BY)
+    people.suspend(database, "acme")
     store.poll()
 
     judged = judge(pipeline, ask())

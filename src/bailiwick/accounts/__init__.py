@@ -1,12 +1,17 @@
 """Who stands behind a key: accounts, their organisations, evidence, labels and status.
 
-``AccountDatabase`` writes, ``list_accounts`` and ``show_account`` read for people, and
+``AccountDatabase`` writes evidence, labels and keys; ``Desk`` is where statuses change, cases are
+decided and appeals answered; ``list_accounts`` and ``show_account`` read for people, and
 ``AccountStore`` is the snapshot that a gateway asks on every request.
 """
 
+from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
+from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
 from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.derive import Evidence
+from bailiwick.accounts.desk import Decided, Desk
 from bailiwick.accounts.engine import AccountsUnavailable
+from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
 from bailiwick.accounts.listing import (
     AccountDetails,
@@ -18,6 +23,8 @@ from bailiwick.accounts.listing import (
     list_accounts,
     show_account,
 )
+from bailiwick.accounts.machine import TABLE
+from bailiwick.accounts.moves import Moved
 from bailiwick.accounts.opening import upgrade
 from bailiwick.accounts.store import AccountStore, StoreStatus
 from bailiwick.accounts.values import (
@@ -28,6 +35,7 @@ from bailiwick.accounts.values import (
     TIERS,
 )
 from bailiwick.accounts.view import AccountView
+from bailiwick.accounts.wording import REASONS
 
 __all__ = [
     "ACCOUNT_STATUSES",
@@ -35,19 +43,31 @@ __all__ = [
     "EVIDENCE_KINDS",
     "PLACE_KINDS",
     "TIERS",
+    "DISPOSITIONS",
+    "QUEUES",
+    "REASONS",
+    "TABLE",
     "AccountDatabase",
     "AccountDetails",
     "AccountStore",
     "AccountSummary",
     "AccountView",
     "AccountsUnavailable",
+    "AppealView",
+    "Decided",
+    "Desk",
     "Evidence",
     "EvidenceRow",
     "HistoryRow",
+    "Flag",
+    "Grade",
+    "Item",
     "KeyRow",
     "KeySecret",
     "LabelRow",
+    "Moved",
     "NewKey",
+    "NoSuchAppeal",
     "StoreStatus",
     "list_accounts",
     "show_account",

@@ -18,8 +18,9 @@ from bailiwick.accounts import personal, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading, writing
 from bailiwick.accounts.keys import SHOWN, KeySecret, NewKey, key_id, new_raw_key
+from bailiwick.accounts.machine import FIRST_STATUSES
 from bailiwick.accounts.opening import check_schema, prepare
-from bailiwick.accounts.values import Checks, milliseconds
+from bailiwick.accounts.values import AUTOMATION, Checks, milliseconds
 from bailiwick.errors import InvalidInput
 
 KINDS = ("account", "organisation")
@@ -97,11 +98,14 @@ class AccountDatabase:
         checks = Checks()
         name = checks.words("the name", name, 200)
         checks.name("the id", identity)
-        checks.status(status)
+        if checks.status(status) and status not in FIRST_STATUSES:
+            checks.report(
+                f"a new account cannot be {status}", f"it is one of: {', '.join(FIRST_STATUSES)}"
+            )
         if kind not in KINDS:
             checks.report(f"unknown kind of account `{kind}`", f"kinds: {', '.join(KINDS)}")
         row = {"id": identity, "kind": kind, "name": name, "parent_id": parent, "status": status}
-        with self._changing(actor, reason, checks) as change:
+        with self.changing(actor, reason, checks) as change:
             self._refuse_taken(change.connection, identity)
             if parent is not None:
                 _check_parent(change.connection, parent)
@@ -118,7 +122,7 @@ class AccountDatabase:
         raw = new_raw_key()
         digest = self._secret.digest(raw)
         row = {"id": key_id(digest), "shown": raw[:SHOWN], "expires_at": expires}
-        with self._changing(actor, reason, checks) as change:
+        with self.changing(actor, reason, checks) as change:
             owner = find_account(change.connection, account)
             if owner.kind != "account":
                 raise InvalidInput.of(
@@ -136,7 +140,7 @@ class AccountDatabase:
     def revoke_key(self, key: str, *, actor: str, reason: str) -> None:
         """Make a key worthless, for good."""
         table = schema.keys
-        with self._changing(actor, reason) as change:
+        with self.changing(actor, reason) as change:
             row = change.connection.execute(select(table).where(table.c.id == key)).one_or_none()
             if row is None:
                 raise InvalidInput.of(
@@ -188,7 +192,7 @@ class AccountDatabase:
         }
         if raw is not None and commitment is not None:
             checks.report("there is a commitment and a raw value", "give one of them")
-        with self._changing(actor, reason, checks) as change:
+        with self.changing(actor, reason, checks) as change:
             find_account(change.connection, account)
             if raw is not None:
                 row["commitment"] = personal.keep_personal(change, account, kind, raw)
@@ -214,7 +218,7 @@ class AccountDatabase:
         checks.name("the source", source)
         expires = checks.expiry(expires_at, self._clock())
         row = {"name": label, "source": source, "grantor": actor, "expires_at": expires}
-        with self._changing(actor, reason, checks) as change:
+        with self.changing(actor, reason, checks) as change:
             find_account(change.connection, account)
             seq = change.record(account, "label.set", row)
             _remove_label(change.connection, account, label, seq)
@@ -223,10 +227,10 @@ class AccountDatabase:
             )
 
     def set_contact(self, account: str, contact: str, *, actor: str, reason: str) -> None:
-        """Say where notices to the account go: an e-mail address, or an https URL for a webhook."""
+        """Say to which e-mail address notices to the account go."""
         checks = Checks()
         checks.contact(contact)
-        with self._changing(actor, reason, checks) as change:
+        with self.changing(actor, reason, checks) as change:
             find_account(change.connection, account)
             seq = change.record(account, "contact.set", {})
             personal.replace_contact(change, account, contact, seq)
@@ -236,7 +240,7 @@ class AccountDatabase:
 
         Evidence, history and the audit log stay: they only hold commitments.
         """
-        with self._changing(actor, reason) as change:
+        with self.changing(actor, reason) as change:
             find_account(change.connection, account)
             erased = personal.erase(change, account)
             change.record(account, "personal.erased", {"values": erased})
@@ -244,33 +248,27 @@ class AccountDatabase:
 
     def remove_label(self, account: str, label: str, *, actor: str, reason: str) -> None:
         """Take a label away."""
-        with self._changing(actor, reason) as change:
+        with self.changing(actor, reason) as change:
             find_account(change.connection, account)
             seq = change.record(account, "label.removed", {"name": label})
             if not _remove_label(change.connection, account, label, seq):
                 raise InvalidInput.of(f"the account `{account}` has no label `{label}`")
 
-    def set_status(self, account: str, status: str, *, actor: str, reason: str) -> None:
-        """Change an account's status."""
-        checks = Checks()
-        checks.status(status)
-        with self._changing(actor, reason, checks) as change:
-            before = find_account(change.connection, account).status
-            if before == status:
-                raise InvalidInput.of(f"the account `{account}` is {status} already")
-            change.connection.execute(
-                update(schema.accounts).where(schema.accounts.c.id == account).values(status=status)
-            )
-            change.record(account, "status.set", {"from": before, "to": status})
-
     @contextmanager
-    def _changing(self, actor: str, reason: str, checks: Checks | None = None) -> Iterator[Change]:
+    def changing(self, actor: str, reason: str, checks: Checks | None = None) -> Iterator[Change]:
+        """Begin a transaction of a person; nothing is written if anything in it is refused."""
         checks = checks or Checks()
         checks.person(actor)
         reason = checks.words("the reason", reason, 500)
         checks.finish()
         with writing(self._engine) as connection:
             yield Change(connection, milliseconds(self._clock()), actor, reason)
+
+    @contextmanager
+    def automating(self, reason: str) -> Iterator[Change]:
+        """Begin a transaction of automation."""
+        with writing(self._engine) as connection:
+            yield Change(connection, milliseconds(self._clock()), AUTOMATION, reason)
 
     def _refuse_taken(self, connection: Connection, identity: str) -> None:
         table = schema.accounts

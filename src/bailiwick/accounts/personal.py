@@ -14,7 +14,7 @@ from bailiwick.accounts import schema
 from bailiwick.accounts.change import Change
 
 CONTACT = "contact"
-"""Kind of the address that notices go to: an e-mail address or an https URL."""
+"""Kind of the e-mail address that notices go to."""
 MOST_CHARACTERS = 20_000
 
 _table = schema.personal

@@ -9,7 +9,6 @@ import typer
 from rich.markup import escape
 
 from bailiwick.accounts import (
-    ACCOUNT_STATUSES,
     EVIDENCE_KINDS,
     TIERS,
     AccountDatabase,
@@ -39,11 +38,12 @@ def opened(
     config: Path | None, database: str | None, secret: Path | None, create: bool = False
 ) -> AccountDatabase:
     """Open the database that the options or the settings name."""
-    url, path = _where(config, database, secret)
+    url, path = where(config, database, secret)
     return AccountDatabase.open(url, path, create=create)
 
 
-def _where(config: Path | None, database: str | None, secret: Path | None) -> tuple[str, Path]:
+def where(config: Path | None, database: str | None, secret: Path | None) -> tuple[str, Path]:
+    """Find the database's URL and the file of the keys' secret."""
     if database is not None:
         return _url(database), secret or Path(database).with_suffix(".secret")
     file = config or DEFAULT_CONFIG
@@ -59,7 +59,8 @@ def _url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
 
 
-def _by(by: str | None) -> str:
+def acting(by: str | None) -> str:
+    """Name who acts."""
     return by or getpass.getuser()
 
 
@@ -71,7 +72,7 @@ def add(
         bool, typer.Option("--organisation", help="It holds accounts.")
     ] = False,
     parent: Annotated[str | None, typer.Option("--parent", help="Its organisation.")] = None,
-    status: Annotated[str, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")] = "active",
+    status: Annotated[str, typer.Option(help="`active` or `pending`.")] = "active",
     config: Config = None,
     database: Database = None,
     secret: Secret = None,
@@ -82,7 +83,7 @@ def add(
     accounts = opened(config, database, secret, create=True)
     kind = "organisation" if organisation else "account"
     made = accounts.add_account(
-        name, id=id, kind=kind, parent=parent, status=status, actor=_by(by), reason=reason
+        name, id=id, kind=kind, parent=parent, status=status, actor=acting(by), reason=reason
     )
     say(made)
 
@@ -92,7 +93,7 @@ def upgrade_command(
     config: Config = None, database: Database = None, secret: Secret = None
 ) -> None:
     """Bring the database to the version that this program needs. Back it up before."""
-    before, after = upgrade(_where(config, database, secret)[0])
+    before, after = upgrade(where(config, database, secret)[0])
     say(f"version {after}" if before == after else f"upgraded from version {before} to {after}")
 
 
@@ -113,11 +114,11 @@ def key(
     if revoke is not None:
         if revoke not in {one.id for one in show_account(accounts, account).keys}:
             raise InvalidInput.of(f"account `{account}` has no key `{revoke}`")
-        accounts.revoke_key(revoke, actor=_by(by), reason=reason)
+        accounts.revoke_key(revoke, actor=acting(by), reason=reason)
         say(f"revoked {escape(revoke)}")
         return
     until = read_time(expires) if expires else None
-    made = accounts.add_key(account, actor=_by(by), reason=reason, expires_at=until)
+    made = accounts.add_key(account, actor=acting(by), reason=reason, expires_at=until)
     if as_json:
         say_json({"id": made.id, "account": made.account, "key": made.raw})
     else:
@@ -199,13 +200,8 @@ def set_command(
         ),
     ] = None,
     label: Annotated[list[str] | None, typer.Option("--label", help="A label to grant.")] = None,
-    contact: Annotated[
-        str | None, typer.Option(help="E-mail address or https URL for notices.")
-    ] = None,
+    contact: Annotated[str | None, typer.Option(help="E-mail address for notices.")] = None,
     unlabel: Annotated[list[str] | None, typer.Option("--unlabel", help="A label to take.")] = None,
-    status: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(ACCOUNT_STATUSES)}.")
-    ] = None,
     tier: Annotated[str, typer.Option(help=f"One of {', '.join(TIERS)}.")] = "T3",
     source: Annotated[
         str, typer.Option(help="Where the evidence or label comes from.")
@@ -217,15 +213,13 @@ def set_command(
     by: By = None,
     reason: Reason = "command line",
 ) -> None:
-    """Set evidence, labels or the status of an account."""
+    """Set evidence, labels or the contact of an account."""
     accounts = opened(config, database, secret)
     until = read_time(expires) if expires else None
-    actor = _by(by)
-    pairs = [_pair(text) for text in evidence or ()]
-    if not (pairs or label or unlabel or status or contact):
-        raise BailiwickError(
-            "nothing to set", "give --evidence, --label, --unlabel, --contact or --status"
-        )
+    actor = acting(by)
+    pairs = [pair(text) for text in evidence or ()]
+    if not (pairs or label or unlabel or contact):
+        raise BailiwickError("nothing to set", "give --evidence, --label, --unlabel or --contact")
     if contact is not None:
         accounts.set_contact(account, contact, actor=actor, reason=reason)
     for kind, values in pairs:
@@ -245,12 +239,11 @@ def set_command(
         )
     for name in unlabel or ():
         accounts.remove_label(account, name, actor=actor, reason=reason)
-    if status is not None:
-        accounts.set_status(account, status, actor=actor, reason=reason)
     say(f"set {escape(account)}")
 
 
-def _pair(text: str) -> tuple[str, list[str]]:
+def pair(text: str) -> tuple[str, list[str]]:
+    """Read KIND=VALUE[,VALUE]."""
     kind, equals, values = text.partition("=")
     if not equals or not values:
         raise InvalidInput.of(f"`{text}` is not KIND=VALUE", "as in --evidence billing=US")

@@ -20,7 +20,7 @@ COMMANDS = {
     "alternatives": "alternatives:alternatives",
     "availability": "availability:availability",
     "serve": "serve:serve",
-    "accounts": "accounts:app",
+    "accounts": "review:app",
     "ownership": "ownership:app",
     "audit": "audit:app",
     "compile": "compile:app",

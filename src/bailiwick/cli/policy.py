@@ -28,6 +28,7 @@ from bailiwick.decision import (
     condition_in_words,
     diff_policies,
     fact_in_words,
+    finding_in_words,
     matrix,
     obligations_in_words,
     ownership_in_words,
@@ -103,17 +104,21 @@ def test(file: PolicyFile, as_json: AsJson = False) -> None:
 @app.command()
 def explain(
     file: PolicyFile,
-    rule: Annotated[str, typer.Argument(help="Id of a rule, or ownership.NAME.")],
+    rule: Annotated[str, typer.Argument(help="Id of a rule or finding, or ownership.NAME.")],
 ) -> None:
-    """Say what one rule or ownership test does, in words."""
+    """Say what one rule, finding or ownership test does, in words."""
     loaded = load_policy(file)
     test = loaded.policy.ownership.get(rule.removeprefix(OWNERSHIP_PREFIX))
     if rule.startswith(OWNERSHIP_PREFIX) and test is not None:
         _explain_ownership(test)
         return
     found = [one for one in loaded.policy.rules if one.id == rule and one.detail is None]
-    if not found:
+    findings = [one for one in loaded.policy.findings if one.name == rule]
+    for finding in findings:
+        say(f"[bold]{escape(finding.name)}[/]: {escape(finding_in_words(finding))}")
+    if not found and not findings:
         known = sorted({one.id for one in loaded.policy.rules})
+        known += sorted(one.name for one in loaded.policy.findings)
         known += [OWNERSHIP_PREFIX + name for name in loaded.policy.ownership]
         raise BailiwickError(f"no rule is called `{rule}`", f"known are {', '.join(known)}")
     for one in found:

@@ -3,6 +3,12 @@
 from bailiwick.decision.batch import BatchDecisions, Encoded, decide_batch
 from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
+from bailiwick.decision.contradictions import (
+    Contradiction,
+    accepts_place,
+    contradictions,
+    findings_standing,
+)
 from bailiwick.decision.diff import Difference, diff_policies
 from bailiwick.decision.document import (
     SCHEMA,
@@ -30,6 +36,7 @@ from bailiwick.decision.values import Decision, Effect, Reason
 from bailiwick.decision.wording import (
     condition_in_words,
     fact_in_words,
+    finding_in_words,
     obligations_in_words,
     ownership_in_words,
     reason_in_words,
@@ -39,13 +46,14 @@ from bailiwick.policy import Obligations, Quota
 
 __all__ = [
     "DEFAULT_REGIONS", "SCHEMA",
+    "Contradiction", "accepts_place", "contradictions", "findings_standing",
     "Access", "BatchDecisions", "Cell", "Change", "Decision", "DecisionTable", "Difference",
     "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Level", "Match", "Obligations",
     "Prepared", "Quota", "Reason", "Row", "RuleView",
     "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
-    "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "levels", "matrix",
-    "obligations_as_dict", "obligations_in_words", "ownership_in_words", "reason_in_words",
-    "rule_in_words",
+    "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "finding_in_words",
+    "levels", "matrix", "obligations_as_dict", "obligations_in_words", "ownership_in_words",
+    "reason_in_words", "rule_in_words",
     "run_examples",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bailiwick.catalog import Catalog
+from bailiwick.decision.contradictions import findings_standing
 from bailiwick.decision.table import compile_table
 from bailiwick.decision.values import Decision
 from bailiwick.documents import Value
@@ -35,13 +36,15 @@ def run_examples(
     results = []
     for example in policy.examples:
         table = compile_table(policy, catalog, orders, example.approved)
-        decision = table.decide(read_facts(example.facts, catalog, now))
-        wrong = tuple(_differences(example, decision))
+        facts = read_facts(example.facts, catalog, now)
+        decision = table.decide(facts)
+        found = findings_standing(policy, facts.values)
+        wrong = tuple(_differences(example, decision, found))
         results.append(ExampleResult(example, decision, wrong))
     return results
 
 
-def _differences(example: Example, decision: Decision) -> Iterable[str]:
+def _differences(example: Example, decision: Decision, findings: Iterable[str]) -> Iterable[str]:
     got: dict[str, set[str]] = {
         "effect": {decision.effect.value},
         "determining": set(decision.determining),
@@ -49,6 +52,7 @@ def _differences(example: Example, decision: Decision) -> Iterable[str]:
         "contested": {str(decision.contested).lower()},
         "denied_features": set(decision.obligations.denied_features),
         "quotas": {quota.rule for quota in decision.obligations.quotas},
+        "findings": set(findings),
     }
     for key, value in example.want.items():
         wanted = _texts(value)

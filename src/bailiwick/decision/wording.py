@@ -1,10 +1,19 @@
 """Conditions, facts and rules in words, for people and reports."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from bailiwick.decision.values import Reason
 from bailiwick.facts import Absent, Fact
-from bailiwick.policy import HIDDEN, Condition, Obligations, OwnershipRule, Quota, Rule
+from bailiwick.policy import (
+    HIDDEN,
+    Condition,
+    Finding,
+    Obligations,
+    OwnershipRule,
+    Quota,
+    Rule,
+)
 
 MOST_NAMED = 8
 
@@ -118,3 +127,28 @@ def obligations_in_words(obligations: Obligations) -> list[str]:
 def _quota_in_words(quota: Quota) -> str:
     counted = f"{quota.requests} requests" if quota.requests else f"{quota.tokens} tokens"
     return f"at most {counted} per {quota.per} by {quota.by} ({quota.rule})"
+
+
+def finding_in_words(finding: Finding) -> str:
+    """Say what leads to a finding and what follows."""
+    kinds = ", ".join(sorted(finding.kinds)) or "what the permit asks of the account, lists, orders"
+    reviewed = "; evidence of class R only opens a review"
+    if finding.then == "review":
+        follows, reviewed = "a person reviews the account", ""
+    elif finding.then == "restrict":
+        follows = "controlled models are off after a notice"
+        if finding.suspends:
+            follows += f", and the account is suspended if it still stands {_lasting(finding.cure)}"
+            follows += " after that notice"
+    else:
+        follows = (
+            "an exact match on a list suspends at once; else controlled models are off after a "
+            f"notice, and the account is suspended if it still stands {_lasting(finding.cure)} "
+            "after that notice"
+        )
+    return f"when evidence contradicts permit `{finding.of}` ({kinds}): {follows}{reviewed}"
+
+
+def _lasting(seconds: int) -> str:
+    hours = Fraction(seconds, 3600)
+    return f"{hours} hours" if hours.denominator == 1 else f"{seconds} seconds"

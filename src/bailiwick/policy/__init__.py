@@ -3,10 +3,12 @@
 from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import Order
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
+from bailiwick.policy.findings import NOT_COMPARED, compared
 from bailiwick.policy.problems import did_you_mean, shape_problems
 from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
 from bailiwick.policy.rules import (
     COUNTABLE,
+    FINDING_KINDS,
     HIDDEN,
     Acknowledgement,
     Condition,
@@ -17,6 +19,7 @@ from bailiwick.policy.rules import (
     Policy,
     Quota,
     Refusal,
+    Review,
     Rule,
     RuleEffect,
     RuleSet,
@@ -24,6 +27,7 @@ from bailiwick.policy.rules import (
 from bailiwick.policy.shape import policy_schema
 
 __all__ = [
+    "FINDING_KINDS", "NOT_COMPARED", "Review", "compared",
     "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
     "Example", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota",
     "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog", "no_files",

@@ -18,6 +18,7 @@ from bailiwick.places import canonical
 from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
+from bailiwick.policy.findings import read_findings, read_review
 from bailiwick.policy.headers import check_headers
 from bailiwick.policy.mend import mended
 from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
@@ -49,8 +50,8 @@ from bailiwick.policy.shape import (
 Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
 
-MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "authority")
-NOT_USED = ("refusal", "accounts", "acknowledge")
+MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "review", "authority")
+NOT_USED = ("refusal", "review", "accounts", "acknowledge")
 """Keys that only the policy itself can have; a rule set that it uses has them for itself alone."""
 MAX_FILES = 64
 
@@ -458,6 +459,7 @@ class _PolicyReader:
             examples=tuple(self._examples(main, rules)),
             findings=tuple(self._findings(main, rules)),
             ownership=self._ownership(),
+            review=read_review(shape.review, problems),
             digest=_digest(self.read_files, self.catalog),
             acknowledged=tuple(self._acknowledged(main, rules)),
             about=shape.about,
@@ -497,22 +499,10 @@ class _PolicyReader:
         )
 
     def _findings(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Finding]:
-        permits = {rule.id for rule in rules if rule.effect is RuleEffect.PERMIT}
+        permits = {rule.id: rule for rule in rules if rule.effect is RuleEffect.PERMIT}
         for shape, document in main.files:
             problems = Problems(document, self.problems)
-            for name, one in (shape.accounts or {}).items():
-                if one.of not in permits:
-                    problems.error(
-                        ("accounts", name, "of"),
-                        f"finding `{name}` is about an unknown permit `{one.of}`",
-                        did_you_mean(one.of, permits),
-                    )
-                if (one.cure is None) != (one.next is None):
-                    problems.error(
-                        ("accounts", name),
-                        f"finding `{name}` needs both `cure` and `next`, or neither",
-                    )
-                yield Finding(name, one.of, one.then, one.cure, one.next)
+            yield from read_findings(shape.accounts or {}, permits, problems)
 
     def _acknowledged(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Acknowledgement]:
         ids, known = {rule.id for rule in rules}, {*DIMENSIONS, *NOT_FACTS, "ownership", "end_user"}
@@ -558,7 +548,7 @@ class _PolicyReader:
         for key in example.want.keys() - WANTED:
             problems.key((*path, "want", key), f"unknown key `{key}`", did_you_mean(key, WANTED))
         effect = example.want.get("effect")
-        if effect not in EFFECTS:
+        if effect not in EFFECTS and not (effect is None and "findings" in example.want):
             problems.error(
                 (*path, "want", "effect"),
                 f"a test wants an `effect`, one of {', '.join(f'`{one}`' for one in EFFECTS)}",
@@ -606,7 +596,9 @@ def _described(one: _RuleSet) -> RuleSet:
 
 NOT_FACTS = {"obligations", "time"}
 """What an acknowledgement can name besides dimensions."""
-WANTED = {"effect", "determining", "reasons", "contested", "denied_features", "quotas"}
+WANTED = {
+    "effect", "determining", "reasons", "contested", "denied_features", "quotas", "findings",
+}  # fmt: skip
 """What an embedded test can ask for."""
 EFFECTS = ["permit", "deny", "undetermined"]
 

@@ -202,6 +202,17 @@ class Example:
     position: Position
 
 
+FINDING_KINDS = (
+    "billing", "card", "registered", "document", "phone", "ownership",
+    "tax", "owner", "nationality", "funding", "address_check", "list", "name", "order",
+)  # fmt: skip
+"""Kinds of evidence that a finding can be about."""
+UNASKED_KINDS = frozenset({"tax", "owner", "nationality", "funding", "address_check"})
+"""Of these, the ones that count for a finding only if it names them."""
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a mismatch of account evidence leads to (carried out by the account layer)."""
@@ -210,10 +221,59 @@ class Finding:
     of: str
     """The permit whose account conditions are compared with the evidence."""
     then: str
-    """``review``, ``restrict`` or ``suspend``."""
+    """``review``, ``restrict`` or ``suspend``: the most that may follow. What evidence is not
+    strong enough for becomes a review."""
     cure_s: int | None = None
-    """Seconds the account has to clear it before ``next``."""
+    """Seconds the account has to clear it before ``next``, counted from its notice."""
     next: str | None = None
+    kinds: frozenset[str] = frozenset()
+    """Kinds of evidence that count; empty: those that the permit asks about, lists and orders."""
+    position: Position | None = field(default=None, compare=False)
+
+    @property
+    def cure(self) -> int:
+        """Seconds from the notice of a restriction to the suspension, if one follows."""
+        return 72 * HOUR_S if self.cure_s is None else self.cure_s
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a suspension follows a restriction by itself."""
+        return self.then == "suspend" or self.next == "suspend"
+
+    def is_about(self, kind: str) -> bool:
+        """Whether a kind of evidence counts."""
+        return kind in self.kinds if self.kinds else kind not in UNASKED_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Service levels, delays and caps of reviews. Times are seconds."""
+
+    look_s: int = DAY_S
+    """First look of a person at a restriction or suspension."""
+    decide_s: int = 2 * DAY_S
+    appeal_s: int = 7 * DAY_S
+    """Answer to an appeal."""
+    appeal_open_s: int = 182 * DAY_S
+    """How long after a notice one can appeal."""
+    not_proven_s: int = 14 * DAY_S
+    """After which a review without a decision ends in favour of the account."""
+    mute_s: int = 90 * DAY_S
+    """How long the same evidence is not held against an account again."""
+    probation_s: int = 30 * DAY_S
+    """After a reinstatement, how long automation only asks for reviews."""
+    terminate_after_s: int = 30 * DAY_S
+    """Least time from the notice of a suspension to a termination."""
+    announce_s: int = 7 * DAY_S
+    """How long before a rule begins or ends the accounts that it touches are told."""
+    suspend_accounts: int = 5
+    suspend_share: Decimal = Decimal("0.005")
+    """Automation suspends at most the greater of these two in an hour."""
+    confirm_accounts: int = 10
+    confirm_share: Decimal = Decimal("0.01")
+    """Beyond the greater of these two, a person must have agreed to what would change."""
+    require: frozenset[str] = frozenset()
+    """Evidence for an account to become active; empty: what the permits of findings ask for."""
 
 
 COUNTABLE = ("shareholding", "votingRights", "rightsToProfitOrIncome",
@@ -313,6 +373,7 @@ class Policy:
     examples: tuple[Example, ...]
     findings: tuple[Finding, ...]
     ownership: Mapping[str, OwnershipRule]
+    review: Review
     digest: str
     """SHA-256 over everything that can change a decision, in a canonical form."""
     acknowledged: tuple[Acknowledgement, ...] = ()

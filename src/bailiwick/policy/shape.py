@@ -7,6 +7,7 @@ meaning. Every scalar arrives as text (``bailiwick.documents``), so each type sa
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -27,9 +28,10 @@ from pydantic import (
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
 from bailiwick.policy.problems import keys_at
-from bailiwick.policy.rules import COUNTABLE, RuleEffect
+from bailiwick.policy.rules import COUNTABLE, FINDING_KINDS, RuleEffect
 
 DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h|d)")
+SHARE = re.compile(r"^(100|[0-9]{1,2}(?:\.[0-9]{1,4})?) ?%$")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -65,6 +67,17 @@ def _seconds(text: str) -> int:
     return int(timedelta(**{UNITS[match[2]]: int(match[1])}).total_seconds())
 
 
+def _delay(text: str) -> int:
+    return 0 if text == "0" else _seconds(text)
+
+
+def _share(text: str) -> Decimal:
+    match = SHARE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not a share; write it as 0.5%")
+    return Decimal(match[1]) / 100
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -96,6 +109,11 @@ Whole = Annotated[int, *_reading(_whole, {"type": "integer", "minimum": 1})]
 Seconds = Annotated[
     int, *_reading(_seconds, {"type": "string", "pattern": f"^{DURATION.pattern}$"})
 ]
+Delay = Annotated[
+    int,
+    *_reading(_delay, {"type": "string", "pattern": f"^({DURATION.pattern}|0)$"}),
+]
+Share = Annotated[Decimal, *_reading(_share, {"type": "string", "pattern": SHARE.pattern})]
 Day = Annotated[date, *_reading(_day, {"type": "string", "format": "date"})]
 Moment = Annotated[
     datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})
@@ -308,9 +326,58 @@ class FindingShape(_Shape):
     """What a mismatch of account evidence leads to."""
 
     of: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/#-]{0,127}$")]
+    kinds: Texts | None = Field(
+        None, description=f"Evidence that counts, of {', '.join(FINDING_KINDS)}."
+    )
     then: Literal["review", "restrict", "suspend"]
-    cure: Seconds | None = None
-    next: Literal["review", "restrict", "suspend"] | None = None
+    cure: Delay | None = None
+    next: Literal["suspend"] | None = None
+
+
+class PartShape(_Shape):
+    """A number of accounts and a share of all; the greater of the two counts."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    accounts: Whole | None = None
+    share: Share | None = Field(None, description="Of all accounts, as `0.5%`.")
+
+
+class ReviewShape(_Shape):
+    """Service levels, delays and caps of reviews."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    look: Seconds | None = Field(None, description="First look at a restriction; default 24h.")
+    decide: Seconds | None = Field(None, description="Decision of a review; default 2d.")
+    appeal: Seconds | None = Field(None, description="Answer to an appeal; default 7d.")
+    appeal_open: Seconds | None = Field(
+        None, description="How long after a notice one can appeal; default 182d."
+    )
+    not_proven: Seconds | None = Field(
+        None, description="After which an undecided review ends as not proven; default 14d."
+    )
+    mute: Seconds | None = Field(
+        None, description="How long evidence that was judged is not raised again; default 90d."
+    )
+    probation: Seconds | None = Field(
+        None, description="After a reinstatement automation only asks for reviews; default 30d."
+    )
+    terminate_after: Seconds | None = Field(
+        None, description="Least time from a suspension's notice to a termination; default 30d."
+    )
+    announce: Seconds | None = Field(
+        None, description="How long ahead accounts hear of dated rules; default 7d."
+    )
+    suspend_at_most: PartShape | None = Field(
+        None, description="Automatic suspensions in an hour; default 5 accounts or 0.5%."
+    )
+    confirm_over: PartShape | None = Field(
+        None, description="Beyond, a person confirms first; default 10 accounts or 1%."
+    )
+    require: Texts | None = Field(
+        None, description="Evidence that a pending account needs to become active."
+    )
 
 
 class SeedsShape(_Shape):
@@ -435,6 +502,7 @@ class PolicyShape(_Shape):
     rules: Annotated[list[RuleShape], Field(min_length=1)] | None = None
     accounts: dict[Name, FindingShape] | None = None
     ownership: dict[Name, OwnershipShape] | None = None
+    review: ReviewShape | None = None
     refusal: RefusalShape | None = None
     acknowledge: Annotated[list[AcknowledgeShape], Field(min_length=1)] | None = Field(
         None, description="What guardrails of a cloud leave to another enforcing point."

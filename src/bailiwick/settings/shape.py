@@ -124,6 +124,74 @@ class TimeoutSettings(_Section):
     """How long requests in hand may still run after the gateway is told to stop."""
 
 
+class KeySettings(_Section):
+    """Where a secret is found. It is never written into the settings."""
+
+    env: str | None = None
+    """Name of the environment variable that holds it."""
+    file: FilePath | None = None
+    """File that holds it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                "a key is not written into the settings; name a variable (`{env: NAME}`) "
+                "or a file (`{file: PATH}`)"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> "KeySettings":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("name either `env` or `file`")
+        return self
+
+
+class SmtpSettings(_Section):
+    """A mail server that takes notices."""
+
+    host: str
+    """Name of the server."""
+    port: Port = 587
+    """Its port."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is protected; `none` only on loopback."""
+    sender: str
+    """Address that notices come from."""
+    user: str | None = None
+    """Name to log in with; without it, none."""
+    password: KeySettings | None = None
+    """Password to log in with."""
+
+
+class WebhookSettings(_Section):
+    """A server of the operator's that takes notices."""
+
+    url: str = Field(pattern=r"^https?://[!-~]+$")
+    """Where notices are posted."""
+    secret: KeySettings
+    """Secret that signs them."""
+
+
+class NoticeSettings(_Section):
+    """How notices leave; name one of the three."""
+
+    folder: FilePath | None = None
+    """Folder that gets one file for each notice."""
+    smtp: SmtpSettings | None = None
+    """Mail server."""
+    webhook: WebhookSettings | None = None
+    """Webhook."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "NoticeSettings":
+        if sum(one is not None for one in (self.folder, self.smtp, self.webhook)) != 1:
+            raise ValueError("name one of `folder`, `smtp` and `webhook`")
+        return self
+
+
 class AccountSettings(_Section):
     """Who stands behind the keys."""
 
@@ -137,6 +205,12 @@ class AccountSettings(_Section):
     """How long permissions rest on the last snapshot while the database is down."""
     anonymous: Flag = False
     """Judge requests that present no key, as nobody's (`status: none`)."""
+    sweep: Duration = written("1m")
+    """How often findings are judged and clocks of reviews move on, by one worker of all."""
+    appeal_link: str | None = Field(default=None, pattern=r"^https?://[!-~]*\{token\}[!-~]*$")
+    """URL of the appeal page, with `{token}` in it; without it, notices give the token alone."""
+    notices: NoticeSettings | None = None
+    """How notices leave; without it they wait, and nothing is suspended that needs one."""
 
     @property
     def url(self) -> str:
@@ -184,31 +258,6 @@ class AuditSettings(_Section):
     """How often a checkpoint is signed."""
     fsync: Flag = True
     """Wait for the disk. `false` forfeits every promise; it is for measuring."""
-
-
-class KeySettings(_Section):
-    """Where a secret is found. It is never written into the settings."""
-
-    env: str | None = None
-    """Name of the environment variable that holds it."""
-    file: FilePath | None = None
-    """File that holds it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secret(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError(
-                "a key is not written into the settings; name a variable (`{env: NAME}`) "
-                "or a file (`{file: PATH}`)"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> "KeySettings":
-        if (self.env is None) == (self.file is None):
-            raise ValueError("name either `env` or `file`")
-        return self
 
 
 class UpstreamSettings(_Section):

@@ -1,0 +1,235 @@
+"""What people and automation do with accounts: statuses, cases, notices, appeals, under one policy.
+
+Everything that changes a status goes through here: the command line, the admin API, the sweep. So
+the table, the four eyes and the notices hold on every path.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from bailiwick.accounts import appeals, cases, machine, schema
+from bailiwick.accounts.appeals import AppealView
+from bailiwick.accounts.change import Change
+from bailiwick.accounts.database import AccountDatabase, find_account
+from bailiwick.accounts.engine import reading
+from bailiwick.accounts.flags import Flag
+from bailiwick.accounts.moves import Moved, Rules, approve, move_by_person, refuse
+from bailiwick.accounts.standing import read_standing, standing_flags
+from bailiwick.accounts.values import AUTOMATION, Checks, milliseconds
+from bailiwick.accounts.wording import REASONS
+from bailiwick.errors import InvalidInput
+from bailiwick.policy import Policy
+
+FAVOURABLE = {"cleared", "false_positive", "not_proven"}
+CLEARING_CODE = {
+    "cleared": "review.cleared",
+    "false_positive": "review.false_positive",
+    "not_proven": "review.not_proven",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a case."""
+
+    case: str
+    disposition: str
+    moved: Moved | None
+    """What it did to the account's status, if anything."""
+
+
+class Desk:
+    """Statuses, cases and appeals of one installation, under one policy."""
+
+    def __init__(
+        self,
+        database: AccountDatabase,
+        policy: Policy,
+        revision: str,
+        *,
+        appeal_link: str | None = None,
+    ) -> None:
+        """``revision`` is the table's; ``appeal_link`` a URL with ``{token}`` in it."""
+        self.database = database
+        self.rules = Rules(policy, revision, appeal_link)
+
+    # -- statuses ------------------------------------------------------------------------------
+
+    def findings(self, account: str) -> tuple[Flag, ...]:
+        """List what stands against an account now and was not judged by a person."""
+        with reading(self.database.engine) as connection:
+            now = self.database.now()
+            standing = read_standing(connection, find_account(connection, account), now)
+            return standing_flags(standing, self.rules.policy, now)
+
+    def request_status(
+        self, account: str, status: str, *, by: str, code: str, reason: str, case: str | None = None
+    ) -> Moved:
+        """Change a status for a person, or propose it where it takes two.
+
+        ``code`` is a reason code, ``reason`` the person's own words. Raises ``InvalidInput`` with
+        what is in the way.
+        """
+        checks = Checks()
+        checks.status(status)
+        with self.database.changing(by, reason, checks) as change:
+            row = find_account(change.connection, account)
+            return move_by_person(change, row, status, code, self.rules, case=case)
+
+    def approve(self, proposal: str, *, by: str, reason: str = "approved") -> Moved:
+        """Approve what another person proposed, and carry it out."""
+        with self.database.changing(by, reason) as change:
+            return approve(change, proposal, find_account, self.rules)
+
+    def refuse(self, proposal: str, *, by: str, reason: str) -> None:
+        """Refuse a proposal, or withdraw one's own."""
+        with self.database.changing(by, reason) as change:
+            refuse(change, proposal)
+
+    def proposals(self) -> Sequence[Row[Any]]:
+        """List what waits for a second person, oldest first."""
+        table = schema.proposals
+        now = milliseconds(self.database.now())
+        with reading(self.database.engine) as connection:
+            return connection.execute(
+                select(table)
+                .where((table.c.state == "open") & (table.c.expires_at > now))
+                .order_by(table.c.proposed_at)
+            ).all()
+
+    # -- cases ---------------------------------------------------------------------------------
+
+    def open_review(
+        self,
+        account: str,
+        code: str,
+        facts: Sequence[Mapping[str, object]],
+        *,
+        by: str | None = None,
+        reason: str,
+    ) -> str:
+        """Ask for a review, as a person or (``by=None``) as a detector; returns the case.
+
+        An account that is active is in review from then on, with access as before.
+        """
+        if code not in REASONS:
+            raise InvalidInput.of(f"unknown reason code `{code[:80]}`")
+        starting = (
+            self.database.automating(reason) if by is None else self.database.changing(by, reason)
+        )
+        with starting as change:
+            row = find_account(change.connection, account)
+            review = self.rules.policy.review
+            case = cases.open_case(
+                change, account, cases.REVIEW, code, facts, review, revision=self.rules.revision
+            )
+            if by is not None and row.status == machine.ACTIVE:
+                move_by_person(change, row, machine.IN_REVIEW, code, self.rules, case=case)
+            return case
+
+    def open_cases(
+        self, account: str | None = None, queue: str | None = None
+    ) -> Sequence[Row[Any]]:
+        """List the cases that wait, the most urgent first."""
+        with reading(self.database.engine) as connection:
+            return cases.open_cases(connection, account, queue)
+
+    def case(self, identity: str) -> Row[Any]:
+        """Read one case."""
+        with reading(self.database.engine) as connection:
+            return cases.find_case(connection, identity)
+
+    def take(self, case: str, *, by: str) -> None:
+        """Take a case: a person looks at it now."""
+        with self.database.changing(by, "looks at it") as change:
+            cases.look(change, case)
+
+    def extend(self, case: str, *, by: str, reason: str) -> None:
+        """Give a review more time before it ends as not proven; once."""
+        with self.database.changing(by, reason) as change:
+            cases.extend(change, case, self.rules.policy.review)
+
+    def decide(self, case: str, disposition: str, *, by: str, reason: str) -> Decided:
+        """Decide a case: ``cleared``, ``false_positive``, ``not_proven`` lift what it is about;
+        ``confirmed`` leaves it; an appeal is ``granted`` or ``refused``.
+        """
+        with self.database.changing(by, reason) as change:
+            row = cases.find_case(change.connection, case)
+            _check_disposition(row, disposition)
+            if row.queue == cases.APPEAL:
+                return self._decide_appeal(change, row, disposition)
+            moved = self._lift(change, row, disposition) if disposition in FAVOURABLE else None
+            if cases.find_case(change.connection, case).state == "open":
+                cases.close(change, case, disposition)
+            return Decided(case, disposition, moved)
+
+    # -- appeals -------------------------------------------------------------------------------
+
+    def appeal(self, token: str) -> AppealView:
+        """Show an appeal to whoever holds its token. Raises ``NoSuchAppeal``."""
+        with reading(self.database.engine) as connection:
+            return appeals.view(connection, token, milliseconds(self.database.now()))
+
+    def submit_appeal(
+        self, token: str, text: str, evidence: Mapping[str, Sequence[str]] | None = None
+    ) -> AppealView:
+        """Object to what a notice told, with new evidence (self-declared) if there is any."""
+        view = self.appeal(token)
+        for kind, values in (evidence or {}).items():
+            Checks().kind(kind)
+            self.database.set_evidence(
+                view.account, kind, values, actor="appellant", reason="with an appeal",
+                source="appeal", tier="T3",
+            )  # fmt: skip
+        with self.database.changing("appellant", "appeals") as change:
+            account = find_account(change.connection, view.account)
+            standing = read_standing(change.connection, account, self.database.now())
+            facts = [one.as_dict() for one in standing.items]
+            appeals.submit(
+                change, token, text, facts, self.rules.policy.review, self.rules.revision
+            )
+        return self.appeal(token)
+
+    def _decide_appeal(self, change: Change, case: Row[Any], disposition: str) -> Decided:
+        row = appeals.of_case(change.connection, case.id)
+        assert row is not None  # noqa: S101 - a case of this queue is opened with its appeal
+        appeals.refuse_same_person(change, row)
+        appeals.answer(change, row, disposition, change.reason)
+        cases.close(change, case.id, disposition)
+        moved = None
+        account = find_account(change.connection, case.account_id)
+        if disposition == "granted" and account.status in {machine.SUSPENDED, machine.RESTRICTED}:
+            moved = move_by_person(
+                change, account, machine.ACTIVE, "appeal.granted", self.rules, on_appeal=True
+            )
+        return Decided(case.id, disposition, moved)
+
+    def _lift(self, change: Change, case: Row[Any], disposition: str) -> Moved | None:
+        account = find_account(change.connection, case.account_id)
+        lifted = {machine.IN_REVIEW, machine.RESTRICTED, machine.SUSPENDED}
+        if account.status not in lifted:
+            return None
+        code = CLEARING_CODE[disposition]
+        return move_by_person(change, account, machine.ACTIVE, code, self.rules, case=case.id)
+
+    def now(self) -> datetime:
+        """Ask the database's clock."""
+        return self.database.now()
+
+
+def _check_disposition(row: Row[Any], disposition: str) -> None:
+    known = {"granted", "refused"} if row.queue == cases.APPEAL else {*FAVOURABLE, "confirmed"}
+    if disposition not in known:
+        raise InvalidInput.of(
+            f"a case of the queue `{row.queue}` cannot be `{disposition}`",
+            f"dispositions: {', '.join(sorted(known))}",
+        )
+    if row.state != "open":
+        raise InvalidInput.of(f"case `{row.id}` is decided already: {row.disposition}")
+
+
+__all__ = ["AUTOMATION", "Decided", "Desk"]

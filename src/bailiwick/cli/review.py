@@ -1,0 +1,250 @@
+"""``bailiwick accounts``: statuses, findings, cases and appeals, under the policy in force."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from bailiwick.accounts import DISPOSITIONS, QUEUES, REASONS, Desk, Moved
+from bailiwick.bootstrap import load_policy, read_settings
+from bailiwick.cli.accounts import (
+    DEFAULT_CONFIG,
+    Account,
+    By,
+    Database,
+    Secret,
+    acting,
+    app,
+    opened,
+)
+from bailiwick.cli.options import AsJson, Config
+from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.decision import compile_table
+from bailiwick.errors import BailiwickError
+
+__all__ = ["app"]
+
+Policy = Annotated[
+    Path | None, typer.Option("--policy", help="Policy file; default the settings' own.")
+]
+Why = Annotated[str, typer.Option("--reason", help="Why, in your own words.")]
+Code = Annotated[str, typer.Option("--code", help=f"Reason code: {', '.join(REASONS)}.")]
+
+
+def desk(
+    config: Path | None, database: str | None, secret: Path | None, policy: Path | None
+) -> Desk:
+    """Open the database with the policy that the options or the settings name."""
+    file = config or DEFAULT_CONFIG
+    settings = read_settings(file) if file.exists() else None
+    path = policy or (settings.policy if settings else None)
+    if path is None:
+        raise BailiwickError("there is no policy", "name one with --policy, or give --config")
+    loaded = load_policy(path, settings.catalog if settings else ())
+    table = compile_table(loaded.policy, loaded.catalog)
+    link = settings.accounts.appeal_link if settings else None
+    return Desk(opened(config, database, secret), loaded.policy, table.revision, appeal_link=link)
+
+
+@app.command()
+def status(
+    account: Account,
+    to: Annotated[str, typer.Argument(help="The status it shall have.")],
+    code: Code,
+    reason: Why,
+    case: Annotated[str | None, typer.Option("--case", help="The case that it ends.")] = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    by: By = None,
+) -> None:
+    """Change a status, or propose it where that takes a second person."""
+    moved = desk(config, database, secret, policy).request_status(
+        account, to, by=acting(by), code=code, reason=reason, case=case
+    )
+    _say_moved(moved)
+
+
+def _say_moved(moved: Moved) -> None:
+    if moved.done:
+        say(f"{escape(moved.account)}: {moved.source} -> {moved.target}")
+    else:
+        say(
+            f"proposed {moved.proposal}: another person approves it with "
+            f"`bailiwick accounts approve {moved.proposal}`"
+        )
+    if moved.blocked_by:
+        say(f"[yellow]its organisation {escape(moved.blocked_by)} is still blocked[/]")
+
+
+@app.command()
+def approve(
+    proposal: Annotated[str, typer.Argument(help="Id of a proposal.")],
+    reason: Why = "approved",
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    by: By = None,
+) -> None:
+    """Approve what another person proposed, and carry it out."""
+    opened_desk = desk(config, database, secret, policy)
+    _say_moved(opened_desk.approve(proposal, by=acting(by), reason=reason))
+
+
+@app.command()
+def refuse(
+    proposal: Annotated[str, typer.Argument(help="Id of a proposal.")],
+    reason: Why,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    by: By = None,
+) -> None:
+    """Refuse a proposal, or withdraw your own."""
+    desk(config, database, secret, policy).refuse(proposal, by=acting(by), reason=reason)
+    say(f"refused {escape(proposal)}")
+
+
+@app.command()
+def findings(
+    account: Account,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what stands against an account under a policy."""
+    found = desk(config, database, secret, policy).findings(account)
+    if as_json:
+        say_json(
+            [
+                {
+                    "finding": one.finding, "class": one.grade.value, "code": one.code,
+                    "kind": one.kind, "rule": one.rule, "then": one.then,
+                    "facts": [fact.as_dict() for fact in one.facts],
+                }
+                for one in found
+            ]
+        )  # fmt: skip
+        return
+    if not found:
+        say("nothing stands against it")
+        return
+    say_table(
+        ["finding", "class", "code", "facts", "at most"],
+        (
+            (
+                one.finding,
+                one.grade.value,
+                one.code,
+                ", ".join(f"{f.kind} {f.value} (T{f.tier}, {f.source})" for f in one.facts),
+                one.then if one.may_restrict else "review",
+            )
+            for one in found
+        ),
+    )
+
+
+@app.command()
+def cases(
+    account: Annotated[str | None, typer.Option("--account", help="Only of this account.")] = None,
+    queue: Annotated[str | None, typer.Option(help=f"One of {', '.join(QUEUES)}.")] = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    as_json: AsJson = False,
+) -> None:
+    """List open cases, the most urgent first, and what waits for a second person."""
+    opened_desk = desk(config, database, secret, policy)
+    rows = opened_desk.open_cases(account, queue)
+    waiting = [one for one in opened_desk.proposals() if account in {None, one.account_id}]
+    if as_json:
+        say_json(
+            {
+                "cases": [_case(one) for one in rows],
+                "proposals": [dict(one._mapping) for one in waiting],
+            }
+        )
+        return
+    say_table(
+        ["case", "account", "queue", "priority", "code", "assignee", "late"],
+        (
+            (
+                one.id, one.account_id, one.queue, str(one.priority), one.code,
+                one.assignee or "", "yes" if one.breached_at else "",
+            )
+            for one in rows
+        ),
+    )  # fmt: skip
+    say_table(
+        ["proposal", "account", "from", "to", "code", "by"],
+        (
+            (one.id, one.account_id, one.source, one.target, one.code, one.proposed_by)
+            for one in waiting
+        ),
+    )
+
+
+def _case(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "facts": json.loads(row.facts)}
+
+
+@app.command()
+def case(
+    case: Annotated[str, typer.Argument(help="Id of a case.")],
+    decide: Annotated[
+        str | None, typer.Option("--decide", help=f"One of {', '.join(DISPOSITIONS)}.")
+    ] = None,
+    take: Annotated[bool, typer.Option("--take", help="Look at it yourself.")] = False,
+    extend: Annotated[bool, typer.Option("--extend", help="Give it more time, once.")] = False,
+    reason: Why = "",
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    by: By = None,
+) -> None:
+    """Show a case with its evidence; take, extend or decide it."""
+    opened_desk = desk(config, database, secret, policy)
+    if take:
+        opened_desk.take(case, by=acting(by))
+    if extend:
+        opened_desk.extend(case, by=acting(by), reason=reason)
+    if decide is not None:
+        decided = opened_desk.decide(case, decide, by=acting(by), reason=reason)
+        say(f"{escape(case)}: {decided.disposition}")
+        if decided.moved is not None:
+            _say_moved(decided.moved)
+        return
+    say_json(_case(opened_desk.case(case)))
+
+
+@app.command()
+def appeal(
+    token: Annotated[str, typer.Argument(help="The token of a notice.")],
+    text: Annotated[str | None, typer.Option("--text", help="What the appellant says.")] = None,
+    evidence: Annotated[
+        list[str] | None, typer.Option("--evidence", help="KIND=VALUE[,VALUE], self-declared.")
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+) -> None:
+    """Show an appeal, or submit it for somebody who wrote by other means."""
+    opened_desk = desk(config, database, secret, policy)
+    if text is not None:
+        from bailiwick.cli.accounts import pair
+
+        opened_desk.submit_appeal(token, text, dict(map(pair, evidence or ())))
+    view = opened_desk.appeal(token)
+    say(f"{view.id} of {escape(view.account)} ({view.status}): {view.state}, until {view.until}")
+    if view.answer:
+        say(f"answer: {escape(view.answer)}")
