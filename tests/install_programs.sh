@@ -28,3 +28,8 @@ elif command -v brew >/dev/null 2>&1; then
 else
     echo "no apt-get and no brew here: install Valkey, PostgreSQL, nginx, HAProxy, Chromium and Node yourself" >&2
 fi
+
+# Independent evaluators from npm, in a folder of their own; the lock says what they must hash to.
+if command -v npm >/dev/null 2>&1; then
+    npm ci --prefix "$(dirname "$0")/peers" --no-audit --no-fund --silent
+fi

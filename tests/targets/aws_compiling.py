@@ -9,7 +9,7 @@ from bailiwick.decision import compile_table
 from bailiwick.documents import parse_document
 from bailiwick.policy import read_policy
 from bailiwick.targets import Compiled
-from bailiwick.targets.aws import Options, compile_aws
+from bailiwick.targets.aws import AwsWork, Options, compile_aws
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ORGANISATION = """\
@@ -43,3 +43,10 @@ def compile_text(policy: str = POLICY, organisation: str = ORGANISATION, **optio
     table = compile_table(read_policy(policy, "policy.yaml", catalog), catalog)
     chosen = Options(default_profiles(), **options)
     return compile_aws(table, catalog, tree_of(organisation), NOW, chosen)
+
+
+def work_on(policy: str = POLICY, organisation: str = ORGANISATION, **options) -> AwsWork:
+    catalog = read_catalog()
+    table = compile_table(read_policy(policy, "policy.yaml", catalog), catalog)
+    chosen = Options(default_profiles(), **options)
+    return AwsWork(table, catalog, tree_of(organisation), NOW, chosen)

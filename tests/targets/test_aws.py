@@ -69,7 +69,13 @@ def test_the_matrix_wants_what_the_policy_says(
 def test_every_account_model_region_and_action_is_in_the_matrix() -> None:
     cells = EXAMPLE.cells
 
-    assert {one.account for one in cells} == {"111111111111", "222222222222", "333333333333", "*"}
+    assert {one.account for one in cells} == {
+        "111111111111",
+        "222222222222",
+        "333333333333",
+        "*",
+        "no path",
+    }
     assert len({one.region for one in cells}) == 37
     assert len({one.model for one in cells if one.action == INVOKE}) > 40
     assert {"bedrock:CreateModelInvocationJob", "bedrock:CreateProvisionedModelThroughput", "sagemaker:CreateEndpoint", "bedrock:CreateModelImportJob", "aws-marketplace:Subscribe", MANTLE} <= {one.action for one in cells}  # fmt: skip

@@ -49,16 +49,17 @@ class Caller:
     organisation: str
     """``o-...``"""
     path: Values
-    """Ids from the root down to the unit of the account."""
+    """Ids from the root down to the unit of the account; empty: the request does not say."""
     role: str = "example"
 
     @property
     def context(self) -> dict[str, Values]:
         """Give the keys that describe the principal."""
+        paths = ("/".join((self.organisation, *self.path)) + "/",)
         return {
+            **({"aws:principalorgpaths": paths} if self.path else {}),
             "aws:principalaccount": (self.account,),
             "aws:principalorgid": (self.organisation,),
-            "aws:principalorgpaths": ("/".join((self.organisation, *self.path)) + "/",),
             "aws:principalarn": (f"arn:aws:iam::{self.account}:role/{self.role}",),
             "aws:principalisawsservice": ("false",),
             "aws:viaawsservice": ("false",),

@@ -2,6 +2,7 @@
 
 from bailiwick.targets.aws.compile import (
     Attach,
+    AwsWork,
     NewModels,
     Options,
     Placed,
@@ -13,6 +14,6 @@ from bailiwick.targets.aws.matrix import Case, Matrix
 from bailiwick.targets.aws.models import BedrockModel, bedrock_models
 
 __all__ = [
-    "Attach", "BedrockModel", "Case", "Matrix", "NewModels", "Options", "Placed",
+    "Attach", "AwsWork", "BedrockModel", "Case", "Matrix", "NewModels", "Options", "Placed",
     "attached", "bedrock_models", "compile_aws", "evaluate",
 ]  # fmt: skip

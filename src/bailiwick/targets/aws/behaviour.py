@@ -41,9 +41,9 @@ class Behaviour:
     """Region of a model check to the accounts for whom it must pass."""
     direct: tuple[tuple[str, int], ...]
     """Region to the accounts that may call the model there by itself."""
-    profiles: tuple[tuple[str, tuple[tuple[str, int, int], ...]], ...]
-    """Profile to source region, the accounts that may call it there, and those for whom the check
-    of the profile itself passes unless a statement says otherwise."""
+    profiles: tuple[tuple[str, tuple[tuple[str, int, int, int], ...]], ...]
+    """Profile to source region, the accounts that may call it there, those for whom all checks of
+    the model pass, and those for whom the check in the source region alone does."""
     applications: tuple[tuple[str, str, int], ...]
     """Source region and region of a model check to the accounts for whom a way from that source
     leads there; only where an application profile could hide that it is another way."""
@@ -147,10 +147,10 @@ class Behaviours:
             for region in way.checks:
                 checks[region] = checks.get(region, 0) | members
         direct = tuple((way.source, permitted[way]) for way in ways if way.profile == DIRECT)
-        profiles: dict[str, list[tuple[str, int, int]]] = {}
+        profiles: dict[str, list[tuple[str, int, int, int]]] = {}
         for way, members in permitted.items():
             if way.profile != DIRECT:
-                found = (way.source, members, checks[way.source])
+                found = (way.source, members, self._passing(way, checks), checks[way.source])
                 profiles.setdefault(way.profile, []).append(found)
         return Behaviour(
             tuple(checks.items()),
@@ -158,6 +158,12 @@ class Behaviours:
             tuple((prefix, tuple(found)) for prefix, found in profiles.items()),
             tuple(self._hidden(permitted, checks)),
         )
+
+    def _passing(self, way: Way, checks: Mapping[str, int]) -> int:
+        passing = self.accounts.all
+        for region in way.checks:
+            passing &= checks[region]
+        return passing
 
     def _hidden(
         self, permitted: Mapping[Way, int], checks: Mapping[str, int]
@@ -174,9 +180,7 @@ class Behaviours:
                 leading[key] = leading.get(key, 0) | members
         found = set()
         for way, members in permitted.items():
-            passing = self.accounts.all & ~members
-            for region in way.checks:
-                passing &= checks[region]
+            passing = self._passing(way, checks) & ~members
             for region in way.checks:
                 if passing & ~leading[way.source, region]:
                     found.add((way.source, region, leading[way.source, region]))

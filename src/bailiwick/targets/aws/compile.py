@@ -120,10 +120,10 @@ def compile_aws(
     cell of its matrix what the decision table says.
     """
     options = options or Options(default_profiles())
-    work = _Work(table, catalog, tree, at, options)
+    work = AwsWork(table, catalog, tree, at, options)
     residues = work.residues()
     require_acknowledged(residues, Cloud.AWS)
-    placed = [one for scope in _scopes(tree, options.attach) for one in work.policies(scope)]
+    placed = work.placed()
     warnings = _check_sizes(placed)
     cases = list(work.matrix(placed))
     _prove(attached(placed, tree), cases, options.profiles)
@@ -145,7 +145,7 @@ def compile_aws(
     )
 
 
-class _Work:
+class AwsWork:
     """Everything that is made once for a compilation."""
 
     def __init__(
@@ -162,6 +162,7 @@ class _Work:
         self.models = [one for one in bedrock_models(catalog) if one.model in table.policy.models]
 
     def residues(self) -> list[Residue]:
+        """Say of every rule how far service control policies hold it."""
         found = coverage_of(self.questions, Cloud.AWS, {one.model for one in self.models})
         if self.options.new_models is NewModels.LIKE_FAMILY:
             return found
@@ -184,6 +185,11 @@ class _Work:
             Placed(f"{prefix}-{index}", scope.id, tuple(found), _text(found))
             for index, found in enumerate(packed, 1)
         ]
+
+    def placed(self) -> list[Placed]:
+        """Write every policy with the place where it is attached."""
+        scopes = _scopes(self.tree, self.options.attach)
+        return [one for scope in scopes for one in self.policies(scope)]
 
     def matrix(self, placed: Iterable[Placed]) -> Iterator[Case]:
         """Generate the cases; accounts that the guardrails tell apart are apart."""

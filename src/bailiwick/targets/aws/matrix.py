@@ -12,6 +12,7 @@ from bailiwick.cloud import GLOBAL, Account, Questions, Tree
 from bailiwick.cloud.aws import (
     MANTLE,
     NAMES_MODEL,
+    OPAQUE,
     POLICY_ACTIONS,
     UNSPECIFIED,
     Call,
@@ -31,6 +32,14 @@ NEW_MODEL = "unlisted.model-v1:0"
 NEW_ACCOUNT = "000000000000"
 """Stand for a region, a model and an account that nobody has listed."""
 APPLICATION = "application"
+MODEL_TYPES = {
+    "foundation-model",
+    "custom-model",
+    "inference-profile",
+    "application-inference-profile",
+    "bedrock-marketplace-model-endpoint",
+}
+"""Types of resources that stand for a model, or that other cells are about."""
 T = TypeVar("T")
 
 
@@ -90,9 +99,13 @@ class Matrix:
         every = aws_actions().of_class(*NAMES_MODEL, *MANTLE)
         main = ("bedrock:InvokeModel", "bedrock-mantle:CreateInference")
         yield from self._calls(self.accounts, models, regions, main, brief=True)
-        yield from self._calls(accounts, self.models, regions, main)
-        yield from self._calls(accounts, models, self.regions, main)
+        yield from self._calls(
+            accounts, self.models, regions, (*main, "bedrock:CreateModelCopyJob")
+        )
+        profile = "bedrock:CreateInferenceProfile"
+        yield from self._calls(accounts, models, self.regions, (*main, profile))
         yield from self._calls(accounts, models, regions, every)
+        yield from self._without_path(models, regions, main)
         yield from self._others(self.accounts, accounts, regions)
 
     # -- classes -------------------------------------------------------------------------------
@@ -147,6 +160,31 @@ class Matrix:
                         for way in chosen:
                             if case := self._case(account, action, model, region, way):
                                 yield case
+
+    def _without_path(
+        self, models: Sequence[_Named], regions: Sequence[str], actions: Iterable[str]
+    ) -> Iterator[Case]:
+        """Make requests that do not say where their account is: only what everybody may passes."""
+        caller = Caller(NEW_ACCOUNT, self.tree.id, ())
+        held = [one for one in self.accounts if one.exempt is None]
+        for action in actions:
+            for model in models:
+                for region in regions:
+                    where = self.questions.where(region, (region,))
+                    permit = all(
+                        self.questions.permits(one, where, model.model, "infer") for one in held
+                    )
+                    cell = Cell(
+                        "no path",
+                        action,
+                        model.id,
+                        region,
+                        "direct",
+                        model.model or model.id,
+                        permit,
+                    )
+                    call = Call(action, caller, region, model.id)
+                    yield Case(cell, call, (self.tree.root.id, NEW_ACCOUNT))
 
     def _ways(self, model: _Named, region: str, action: str) -> list[str]:
         ways = ["direct"]
@@ -321,6 +359,11 @@ class Matrix:
             "sagemaker:ListEndpoints",
         ):
             yield self._plain(account, action, region=region, permit=True)
+        for action in aws_actions().of_class(*NAMES_MODEL):
+            for kind in aws_actions().resources[action]:
+                if kind not in MODEL_TYPES and not (kind in OPAQUE and "Invoke" in action):
+                    name = f"{kind}/abcdef"
+                    yield self._plain(account, action, region=region, permit=True, model=name)
 
     def _plain(
         self,

@@ -17,6 +17,7 @@ from bailiwick.cloud.aws import (
     POLICY_ACTIONS,
     UNSPECIFIED,
     aws_actions,
+    makes_profile,
 )
 from bailiwick.targets.aws.accounts import Accounts
 from bailiwick.targets.aws.behaviour import DIRECT, ELSEWHERE, Behaviour, Behaviours
@@ -133,8 +134,11 @@ class Writer:
             groups: dict[tuple[str, str, int], _Group] = {}
             for model in listed:
                 self._add(groups, model, table[model.id])
+            making = tuple(one for one in actions if makes_profile(one))
             for (kind, _, members), group in sorted(groups.items()):
-                yield self._draft(kind, group, members, actions, listed)
+                held = making if kind.startswith("Making") else actions
+                if held:
+                    yield self._draft(kind, group, members, held, listed)
             yield self._unlisted(actions, listed)
 
     def _alike(
@@ -165,12 +169,16 @@ class Writer:
                 groups, "Direct", Outside(only_direct, one.allowed, one.says), ("model", "custom")
             ).models.add(model)
         for prefix, found in behaviour.profiles:
-            permitted = {source: members for source, members, _ in found}
-            passing = {source: members for source, _, members in found}
-            for one in _only(permitted, passing):
-                kind = f"Profile{prefix.capitalize()}"
-                _group(groups, kind, one, (f"profile:{prefix}",)).models.add(model)
-
+            permitted = {source: members for source, members, _, _ in found}
+            calling = {source: passing for source, _, passing, _ in found}
+            making = {
+                source: members if passing & ~members else alone
+                for source, members, passing, alone in found
+            }
+            for kind, passing in (("Profile", calling), ("Making", making)):
+                for one in _only(permitted, passing):
+                    name = f"{kind}{prefix.capitalize()}"
+                    _group(groups, name, one, (f"profile:{prefix}",)).models.add(model)
         for where in _hidden(behaviour.applications):
             _group(groups, "Application", where, ("model",)).models.add(model)
 
@@ -194,10 +202,9 @@ class Writer:
         return Draft(kind, body, members, about, f"{_few(names)} {group.where.says}")
 
     def _unlisted(self, actions: Sequence[str], listed: Sequence[BedrockModel]) -> Draft:
-        names = [one.id for one in listed]
         # Profiles and custom models come to a check of the model itself, which is exact.
-        loose = prefixes(names, self._known)
-        models = names if self.exact else prefixes(names, self._known)
+        loose = prefixes([one.id for one in listed], self._known)
+        models = self._allowed(listed)
         types = {
             type_
             for action in aws_actions().of_class(*NAMES_MODEL)
@@ -223,10 +230,12 @@ class Writer:
                 behaviour = table[model.id]
                 plain = dict(behaviour.direct)
                 anywhere = _everywhere(behaviour)
+                types = ("plain", "prefixed") if any(anywhere.values()) else ("plain",)
                 for one in outside(plain, self.accounts.all):
-                    _group(groups, "MantleRegion", one, ("plain", "prefixed")).models.add(model)
+                    _group(groups, "MantleRegion", one, types).models.add(model)
                 for one in _only({r: plain[r] & anywhere.get(r, 0) for r in plain}, plain):
-                    _group(groups, "MantleProfile", one, ("prefixed",)).models.add(model)
+                    if len(types) > 1:
+                        _group(groups, "MantleProfile", one, ("prefixed",)).models.add(model)
             for (kind, _, members), group in sorted(groups.items()):
                 names = {one.id for one in group.models}
                 patterns = prefixes(names, [one.id for one in listed])
@@ -238,15 +247,20 @@ class Writer:
                 about = frozenset(one.model for one in group.models)
                 says = f"{_few(names)} {group.where.says}, through the second front door"
                 yield Draft(kind, body, members, about, says)
-            every = [one.id for one in listed]
-            exact = every if self.exact else prefixes(every, self._known)
+            prefixed = [one for one in listed if any(_everywhere(table[one.id]).values())]
             values = sorted(
-                v for kind in ("plain", "prefixed") for v in _mantle_values(kind, exact)
+                value
+                for type_, found in (("plain", listed), ("prefixed", prefixed))
+                for value in _mantle_values(type_, self._allowed(found))
             )
             condition = {"StringNotLike": {MODEL: values or ["none"]}}
             body = {"Action": list(actions), "Resource": "*", "Condition": condition}
             says = "models that nobody may use, through the second front door"
             yield Draft("MantleUnlisted", body, 0, frozenset(), says)
+
+    def _allowed(self, models: Iterable[BedrockModel]) -> Sequence[str]:
+        names = [one.id for one in models]
+        return names if self.exact else prefixes(names, self._known)
 
     # -- what no check names -------------------------------------------------------------------
 
@@ -363,9 +377,8 @@ class _Group:
 def _group(
     groups: dict[tuple[str, str, int], _Group], kind: str, where: Outside, types: tuple[str, ...]
 ) -> _Group:
-    return groups.setdefault(
-        (kind, repr(where.condition), where.allowed), _Group(where, types, set())
-    )
+    key = (kind, repr((where.condition, types)), where.allowed)
+    return groups.setdefault(key, _Group(where, types, set()))
 
 
 def _only(permitted: Mapping[str, int], passing: Mapping[str, int]) -> list[Outside]:
@@ -407,7 +420,7 @@ def _hidden(applications: Iterable[tuple[str, str, int]]) -> Iterator[Outside]:
 def _everywhere(behaviour: Behaviour) -> dict[str, int]:
     """Who may use a model wherever it runs, by region that is called."""
     found = dict(behaviour.profiles).get("global", ())
-    return {source: members for source, members, _ in found}
+    return {source: members for source, members, *_ in found}
 
 
 def _actions(classes: Iterable[str]) -> tuple[str, ...]:
