@@ -6,7 +6,7 @@ INSTALL := pip --disable-pip-version-check install --quiet
 PIP := $(BIN)/python -m $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-deps test-deps lock clean
+.PHONY: help demo test check bench bench-deps test-deps lock clean litellm
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,8 @@ check: $(VENV)/.dev  ## Format, lint, types, arrows between rooms, docs
 	test -x .venv-litellm/bin/python || $(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/python -m $(INSTALL) --require-hashes -r locks/litellm.lock
 	@touch $@
+
+litellm: .venv-litellm/.done  ## Install LiteLLM in an environment of its own, for the tests of its hook
 
 bench: .venv-bench/.done .venv-litellm/.done  ## Measure the hot paths against peers; writes benchmarks/results.md
 	.venv-bench/bin/python -m benchmarks $(ARGS)

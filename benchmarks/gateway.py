@@ -56,18 +56,18 @@ class Bench:
 def run(options: Options) -> Section:
     """Measure."""
     with (
-        tempfile.TemporaryDirectory(prefix="bench-", dir=_on_disk()) as directory,
+        tempfile.TemporaryDirectory(prefix="bench-", dir=on_disk()) as directory,
         ExitStack() as stack,
     ):
         bench = _set_up(Path(directory), stack, options)
-        found = _measure(bench, options)
+        found = measure(bench, options, LOADS)
         outcome = gateway_report.Outcome(
             found, _watch_streams(bench), bench.servers, bench.restarts_s, bench.cores, bench.notes
         )
         return gateway_report.section(outcome)
 
 
-def _on_disk() -> Path:
+def on_disk() -> Path:
     """Keep the records on the disk of the project, as ``/tmp`` may be in memory."""
     directory = Path("build")
     directory.mkdir(exist_ok=True)
@@ -77,7 +77,10 @@ def _on_disk() -> Path:
 # -- setting up --------------------------------------------------------------------------------
 
 
-def _set_up(directory: Path, stack: ExitStack, options: Options) -> Bench:
+def prepare(
+    directory: Path, stack: ExitStack, denied: Sequence[str] = DENIED
+) -> tuple[Bench, Site, Path]:
+    """Start what every server needs: the upstream, accounts, addresses, bodies."""
     cores = Cores.choose()
     random = Random(7)
     table, description = load_embedded()
@@ -89,14 +92,23 @@ def _set_up(directory: Path, stack: ExitStack, options: Options) -> Bench:
     stack.enter_context(running(*upstream.processes))
     upstream.wait()
     bench = Bench(cores, upstream, directory)
-    site = Site(directory, cores.server, upstream.port, mmdb, keys, DENIED, MODEL)
-    _write_bodies(
-        bench, directory, random, lambda places: bodies.addresses(table, random, places, CALLERS)
-    )
+    site = Site(directory, cores.server, upstream.port, mmdb, keys, denied, MODEL)
+
+    def find(places: Sequence[str]) -> list[str]:
+        return bodies.addresses(table, random, places, CALLERS)
+
+    _write_bodies(bench, directory, random, find, denied)
+    return bench, site, database
+
+
+def _set_up(directory: Path, stack: ExitStack, options: Options) -> Bench:
+    bench, site, database = prepare(directory, stack)
     for name, start in _starters(database).items():
         if options.only and name not in options.only and name != PLAIN:
             continue
-        _start(bench, stack, replace(site, directory=directory / _folder(name)), name, start)
+        start_server(
+            bench, stack, replace(site, directory=directory / folder_of(name)), name, start
+        )
     if OURS in bench.servers:
         again = replace(site, directory=directory / "again")
         again.directory.mkdir()
@@ -104,7 +116,7 @@ def _set_up(directory: Path, stack: ExitStack, options: Options) -> Bench:
     return bench
 
 
-def _folder(name: str) -> str:
+def folder_of(name: str) -> str:
     return "server-ours" if name == OURS else "server-" + "".join(filter(str.isalnum, name))
 
 
@@ -121,7 +133,7 @@ def _starters(database: Path) -> dict[str, Starter]:
     }
 
 
-def _start(bench: Bench, stack: ExitStack, site: Site, name: str, start: Starter) -> None:
+def start_server(bench: Bench, stack: ExitStack, site: Site, name: str, start: Starter) -> None:
     """Start a server and see that it decides as it should; leave it out if it does not."""
     site.directory.mkdir()
     try:
@@ -138,7 +150,11 @@ def _start(bench: Bench, stack: ExitStack, site: Site, name: str, start: Starter
 
 
 def _write_bodies(
-    bench: Bench, directory: Path, random: Random, find: Callable[[Sequence[str]], list[str]]
+    bench: Bench,
+    directory: Path,
+    random: Random,
+    find: Callable[[Sequence[str]], list[str]],
+    denied: Sequence[str],
 ) -> None:
     directory = directory / "bodies"
     directory.mkdir()
@@ -146,7 +162,7 @@ def _write_bodies(
     large = [bodies.large(random, MODEL) for _ in range(LARGE_BODIES)]
     large_files = bodies.write(directory, large, "large")
     keys = [f"bw_{number:033d}" for number in range(ours.USED)]
-    permitted, denied = find(ours.HOME), find(DENIED)
+    permitted, refused = find(ours.HOME), find(denied)
 
     def sent(addresses: Sequence[str], files: Sequence[Path]) -> list[wrk.Sent]:
         return [
@@ -155,7 +171,7 @@ def _write_bodies(
 
     bench.sent = {
         "small-permitted": sent(permitted, [small]),
-        "small-refused": sent(denied, [small]),
+        "small-refused": sent(refused, [small]),
         "large-permitted": [
             wrk.Sent(address, random.choice(keys), file)
             for address, file in zip(permitted, large_files, strict=False)
@@ -194,9 +210,10 @@ def _headers(server: Server, address: str, key: str) -> dict[str, str]:
 # -- measuring ---------------------------------------------------------------------------------
 
 
-def _measure(bench: Bench, options: Options) -> Found:
+def measure(bench: Bench, options: Options, loads: Sequence[Load]) -> Found:
+    """Load the servers in turns, round by round."""
     found: Found = {}
-    turns = [(load, name) for load in LOADS for name in load.servers if name in bench.servers]
+    turns = [(load, name) for load in loads for name in load.servers if name in bench.servers]
     for number in range(options.rounds + 1):
         for load, name in turns:
             seconds = options.seconds if number else WARM_UP_S

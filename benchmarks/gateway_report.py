@@ -63,12 +63,13 @@ class Outcome:
 
 def section(outcome: Outcome) -> Section:
     """Write it all down."""
-    tables = [_load_table(outcome, load) for load in LOADS]
+    tables = [load_table(outcome, load) for load in LOADS]
     tables += [_streams_table(outcome), _memory_table(outcome)]
-    return Section("Gateway", tuple(tables), tuple(_goals(outcome)), tuple(_notes(outcome)))
+    return Section("Gateway", tuple(tables), tuple(_goals(outcome)), tuple(notes(outcome)))
 
 
-def _load_table(outcome: Outcome, load: Load) -> Table:
+def load_table(outcome: Outcome, load: Load) -> Table:
+    """Write down one load."""
     measured = {name: outcome.rounds(load, name) for name in load.servers}
     first = next((name for name, every in measured.items() if every), "")
     rows = [
@@ -175,7 +176,8 @@ def _added_to_stream(outcome: Outcome) -> float | None:
     return mine.median - outcome.streams[DIRECT].median if mine else None
 
 
-def _notes(outcome: Outcome) -> Iterator[str]:
+def notes(outcome: Outcome) -> Iterator[str]:
+    """Say what the figures do not."""
     cores = outcome.cores
     if cores.apart:
         yield f"each server tree on core {cores.server}; wrk and the upstream on core {cores.load}"

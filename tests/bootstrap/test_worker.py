@@ -19,7 +19,8 @@ from bootstrap.helpers import SETTINGS, US, Folder
 @contextmanager
 def working(folder: Folder) -> Iterator[Worker]:
     settings = read_settings(folder.config)
-    worker = Worker(folder.config, settings, gateway_options(settings, {}))
+    options = gateway_options(settings, {})
+    worker = Worker(folder.config, settings, options.upstreams, options.workers)
     worker.begin()
     try:
         yield worker
@@ -150,7 +151,7 @@ def test_nobody_is_judged_without_a_key_unless_the_settings_say_so(folder: Folde
 
 def test_each_worker_writes_an_audit_log_of_its_own(folder: Folder) -> None:
     settings = read_settings(folder.config)
-    logs = [open_audit(settings, 3) for _ in range(3)]
+    logs = [open_audit(settings, 3, "gateway") for _ in range(3)]
     segments = {log.status().segment for log in logs}
     for log in logs:
         log.close()

@@ -97,6 +97,18 @@ class Snapshot:
             return cached.view
         return self._make(found, digest, account, now)
 
+    def view_of(self, account: str, at: datetime) -> AccountView | None:
+        """Find an account by its id, as if it had asked with none of its keys."""
+        if account not in self.records:
+            return None
+        chain = self._chain(account)
+        steps = [current(record.steps, milliseconds(at)) for _, record in chain]
+        status = strictest(record.status for _, record in chain)
+        values, evidence = self._merge(status, tuple(step.profile for step in steps))
+        until = min((step.until for step in steps if step.until is not None), default=None)
+        principals = frozenset(identity for identity, _ in chain)
+        return AccountView(account, "", status, principals, values, moment(until), evidence)
+
     def apply(self, changes: "Changes") -> None:
         """Take in accounts as they are now; each of them changes at one stroke.
 

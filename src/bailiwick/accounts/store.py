@@ -92,6 +92,14 @@ class AccountStore:
             return None
         return self._snapshot.view(self._secret.digest(presented), at)
 
+    def by_id(self, account: str, at: datetime) -> AccountView | None:
+        """Find an account by its id; ``None``: there is none. Its ``key_id`` is empty."""
+        return self._snapshot.view_of(account, at)
+
+    def ids(self) -> list[str]:
+        """List the ids of every account and organisation, sorted."""
+        return sorted(self._snapshot.records)
+
     @property
     def fresh(self) -> bool:
         """Whether permissions may rest on the snapshot."""

@@ -14,6 +14,7 @@ class AccountView:
 
     id: str
     key_id: str
+    """Empty where an account was looked up by its id."""
     status: str
     """The strictest of its own and its organisations'."""
     principals: frozenset[str]

@@ -20,10 +20,12 @@ from bailiwick.bootstrap.text import read_text
 
 if TYPE_CHECKING:
     from bailiwick.bootstrap.build import Built, build_world
+    from bailiwick.bootstrap.in_process import InProcess
     from bailiwick.bootstrap.logs import configure_logging
     from bailiwick.bootstrap.prices import with_prices
     from bailiwick.bootstrap.reload import Reloader, ReloadStatus
     from bailiwick.bootstrap.run import preflight, run_gateway
+    from bailiwick.bootstrap.service import run_service
     from bailiwick.bootstrap.upstreams import gateway_options
     from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
 
@@ -31,15 +33,17 @@ __all__ = [
     "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "missing_lists", "pack_names",
     "read_catalog", "read_settings", "read_text", "with_prices",
     "Built", "build_world", "Reloader", "ReloadStatus",
-    "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
-    "open_pseudonyms", "preflight", "run_gateway",
+    "InProcess", "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
+    "open_pseudonyms", "preflight", "run_gateway", "run_service",
 ]  # fmt: skip
 
 _LATER = {
     **dict.fromkeys(("Built", "build_world"), "build"),
+    "InProcess": "in_process",
     "configure_logging": "logs",
     **dict.fromkeys(("Reloader", "ReloadStatus"), "reload"),
     **dict.fromkeys(("preflight", "run_gateway"), "run"),
+    "run_service": "service",
     "gateway_options": "upstreams",
     "with_prices": "prices",
     **dict.fromkeys(("Worker", "make_services", "open_audit", "open_pseudonyms"), "worker"),

@@ -23,13 +23,21 @@ def gateway_options(settings: Settings, environment: Environment) -> GatewayOpti
         workers=listen.workers,
         admin_host=admin.host,
         admin_port=admin.port if admin.enabled else None,
-        limits=_limits(settings),
-        timeouts=_timeouts(settings),
+        limits=limits_of(settings),
+        timeouts=timeouts_of(settings),
         quota_storage=settings.quotas.storage,
         tls=Tls(str(tls.certificate), str(tls.key)) if tls else None,
     )
     options.check()
     return options
+
+
+def described_upstreams(settings: Settings) -> tuple[Upstream, ...]:
+    """Describe the upstreams of another gateway: places and models, without their keys."""
+    return tuple(
+        Upstream(one.name, one.base_url, frozenset(one.dialects), dict(one.models))
+        for one in settings.upstreams
+    )
 
 
 def route_facts(upstreams: tuple[Upstream, ...], settings: Settings) -> Route:
@@ -54,7 +62,8 @@ def upstream_facts(upstream: UpstreamSettings) -> Mapping[str, Fact]:
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Translate limits."""
     limits = settings.limits
     return Limits(
         body_bytes=limits.body,
@@ -67,7 +76,8 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _timeouts(settings: Settings) -> Timeouts:
+def timeouts_of(settings: Settings) -> Timeouts:
+    """Translate timeouts."""
     timeouts = settings.timeouts
     return Timeouts(
         header_s=timeouts.header.total_seconds(),

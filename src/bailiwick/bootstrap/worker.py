@@ -20,7 +20,7 @@ from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.reload import Reloader
 from bailiwick.bootstrap.status import Parts, status_of
 from bailiwick.errors import BailiwickError
-from bailiwick.gateway import GatewayOptions, Services
+from bailiwick.gateway import GatewayOptions, Services, Upstream
 from bailiwick.pipeline import Asked, Judged, Outcome, Pending, Pipeline, Unavailable, World
 from bailiwick.policy import Refusal
 from bailiwick.settings import Settings
@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 def make_services(config: Path, settings: Settings, options: GatewayOptions) -> Services:
     """Make the services of a worker, in the worker. The gateway calls it."""
     configure_logging(settings.logging)
-    worker = Worker(config, settings, options)
+    worker = Worker(config, settings, options.upstreams, options.workers)
     worker.begin()
     gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
     return Services(
@@ -55,15 +55,24 @@ def make_services(config: Path, settings: Settings, options: GatewayOptions) -> 
 class Worker:
     """Judges with what it has; finds the rest."""
 
-    def __init__(self, config: Path, settings: Settings, options: GatewayOptions) -> None:
+    def __init__(
+        self,
+        config: Path,
+        settings: Settings,
+        upstreams: tuple[Upstream, ...],
+        workers: int,
+        node: str | None = None,
+    ) -> None:
+        """``node``: the name in records, where it is not the settings'."""
         self._settings = settings
-        self._options = options
+        self._workers = workers
+        self._node = node or settings.audit.node
         self._accounts: AccountStore | None = None
         self._audit: AuditLog | None = None
         self._pipeline: Pipeline | None = None
         self._world: World | None = None
         self._lacking: dict[str, str] = {}
-        self._reloader = Reloader(config, settings, options.upstreams, self._use, utc_now)
+        self._reloader = Reloader(config, settings, upstreams, self._use, utc_now)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="worker", daemon=True)
 
@@ -76,6 +85,10 @@ class Worker:
     def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
         """Judge a request without waiting for its record."""
         return self._ready().judge_now(asked, at)
+
+    def pipeline(self) -> Pipeline:
+        """Give the pipeline. Raises ``Unavailable`` while there is none."""
+        return self._ready()
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of it."""
@@ -186,7 +199,7 @@ class Worker:
         self._accounts = store
 
     def _open_audit(self) -> None:
-        self._audit = open_audit(self._settings, self._options.workers)
+        self._audit = open_audit(self._settings, self._workers, self._node)
 
     def _make_pipeline(self, audit: AuditLog) -> Pipeline:
         settings = self._settings
@@ -204,7 +217,7 @@ class Worker:
         return self._pipeline
 
 
-def open_audit(settings: Settings, workers: int) -> AuditLog:
+def open_audit(settings: Settings, workers: int, node: str) -> AuditLog:
     """Open the audit log under the first number that no other worker writes as."""
     audit = settings.audit
     taken: AuditUnavailable | None = None
@@ -212,7 +225,7 @@ def open_audit(settings: Settings, workers: int) -> AuditLog:
         try:
             return AuditLog.open(
                 audit.directory,
-                node=audit.node,
+                node=node,
                 worker=str(number),
                 clock=utc_now,
                 origin=audit.origin,

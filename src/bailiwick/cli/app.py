@@ -21,6 +21,8 @@ COMMANDS = {
     "availability": "availability:availability",
     "serve": "serve:serve",
     "accounts": "review:app",
+    "service": "service:service",
+    "service-token": "service:service_token",
     "ownership": "ownership:app",
     "audit": "audit:app",
     "compile": "compile:app",

@@ -1,4 +1,4 @@
-"""``bailiwick compile``: one policy becomes the guardrails of a cloud."""
+"""``bailiwick compile``: one policy becomes a cloud's guardrails or an edge's configuration."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from bailiwick.bootstrap import LoadedPolicy, load_organisation, read_text
+from bailiwick.cli.edge import EDGES
 from bailiwick.cli.options import At, PolicyFile, moment
 from bailiwick.cli.output import say, say_problems, say_table
 from bailiwick.cli.policy import compiled
@@ -20,7 +21,9 @@ from bailiwick.errors import BailiwickError
 from bailiwick.targets import Compiled
 from bailiwick.targets.aws import Attach, NewModels, Options, compile_aws
 
-app = typer.Typer(no_args_is_help=True, help="Compile a policy to the guardrails of a cloud.")
+app = typer.Typer(no_args_is_help=True, help="Compile a policy for a cloud or an edge.")
+for _name, _command in EDGES.items():
+    app.command(name=_name)(_command)
 
 OrgFile = Annotated[Path, typer.Option("--org", help="The organisation file.")]
 Out = Annotated[

@@ -32,7 +32,7 @@ from bailiwick.decision.matrix import (
 )
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
 from bailiwick.decision.universe import facts_asked
-from bailiwick.decision.values import Decision, Effect, Reason
+from bailiwick.decision.values import Decision, Effect, Reason, common
 from bailiwick.decision.wording import (
     condition_in_words,
     fact_in_words,
@@ -50,7 +50,7 @@ __all__ = [
     "Access", "BatchDecisions", "Cell", "Change", "Decision", "DecisionTable", "Difference",
     "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Level", "Match", "Obligations",
     "Prepared", "Quota", "Reason", "Row", "RuleView",
-    "alternatives", "check_policy", "combine", "compile_table", "condition_in_words",
+    "alternatives", "check_policy", "combine", "common", "compile_table", "condition_in_words",
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
     "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "finding_in_words",
     "levels", "matrix", "obligations_as_dict", "obligations_in_words", "ownership_in_words",

@@ -148,6 +148,10 @@ class DecisionTable:
         """Give the bits of the rules about ``model`` that are in force."""
         return self._models[model] & self._windows[bisect_right(self._times, at)]
 
+    def every_row(self, model: str) -> int:
+        """Give the bits of all rules about ``model``, in force or not."""
+        return self._models[model]
+
     def entry(self, fact: str, value: Fact) -> Entry:
         """Look up what one value of one fact satisfies; everything, if no rule asks."""
         column = self._columns.get(fact)

@@ -1,15 +1,38 @@
 """The gateway: a strict proxy that asks for a decision before anything leaves.
 
-``serve`` runs it. A worker's ``Services`` hold a ``Judge``; ``bailiwick.pipeline`` is one.
+``serve`` runs it. A worker's ``Services`` hold a ``Judge``; ``bailiwick.pipeline`` is one. What it
+reads and how it refuses serves whoever decides for another proxy as well.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
+from bailiwick.gateway.identity import check_name, key_presented
 from bailiwick.gateway.obligations import unsupported
 from bailiwick.gateway.options import GatewayOptions, Limits, Timeouts, Tls, Upstream
 from bailiwick.gateway.ports import Judge, Recorder, Services
+from bailiwick.gateway.quotas import Quotas
+from bailiwick.gateway.reading import Reading, read_head, read_request
+from bailiwick.gateway.respond import DECISION_HEADER, STATUS, Refused, Reply, denial, refusal
 from bailiwick.gateway.serve import serve
+from bailiwick.gateway.state import write_status
 from bailiwick.gateway.upstream import serving
 
+if TYPE_CHECKING:
+    from bailiwick.gateway.admin import AdminListener
+
 __all__ = [
+    "AdminListener",
     "GatewayOptions", "Judge", "Limits", "Recorder", "Services", "Timeouts", "Tls", "Upstream",
-    "serve", "serving", "unsupported",
+    "serve", "serving", "unsupported", "write_status",
+    "DECISION_HEADER", "ENDPOINTS", "Quotas", "STATUS", "Reading", "Refused", "Reply",
+    "check_name", "denial", "dialect_of", "key_presented", "read_head", "read_request", "refusal",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name != "AdminListener":
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    from bailiwick.gateway.admin import AdminListener  # only where metrics are wanted
+
+    return AdminListener

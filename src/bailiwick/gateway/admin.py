@@ -29,6 +29,15 @@ class AdminListener:
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
+    def start(self) -> None:
+        """Answer from now on, in a thread, for a parent that does not fork."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
     def run(self, parent: int) -> None:
         """Answer until the parent process is gone (``parent`` reads its end)."""
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -26,7 +26,12 @@ def model_named(body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         raise Refused("model_invalid", "`model` must be a string", "model")
     check_name(name)
     together = " ".join(headers)
-    if "model" in together or "fallback" in together or "eng" in together or "deploy" in together:
+    if (
+        "model" in together
+        or "fallback" in together
+        or "engine" in together
+        or "deploy" in together
+    ):
         _agree(name, headers)
     return name
 

@@ -90,6 +90,11 @@ class TrustedProxies:
             raise InvalidInput(Problem(*_bad_block(text)) for text in wrong)
         return cls(network for network in found.values() if network)
 
+    def with_block(self, text: str) -> "TrustedProxies":
+        """Trust one more block or address."""
+        more = read_network(text)
+        return TrustedProxies((*self.networks, more)) if more else self
+
     def __contains__(self, packed: bytes) -> bool:
         version = 4 if len(packed) == 4 else 6
         number = int.from_bytes(packed, "big")

@@ -2,6 +2,7 @@
 
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
 from bailiwick.pipeline.pipeline import Pipeline
+from bailiwick.pipeline.questions import ABOUT_ACCOUNTS, Answer, Background, Bench, Question
 from bailiwick.pipeline.values import (
     Asked,
     Judged,
@@ -16,5 +17,6 @@ from bailiwick.pipeline.world import ROUTE, ClientRules, Parts, Route, World
 __all__ = [
     "Asked", "Judged", "Outcome", "Pending", "Unauthenticated", "Unavailable",
     "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
+    "ABOUT_ACCOUNTS", "Answer", "Background", "Bench", "Question",
     "account_facts", "location_facts", "request_facts", "decision_id",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -11,8 +11,16 @@ from bailiwick.accounts import AccountView
 from bailiwick.audit import AuditUnavailable
 from bailiwick.decision import Decision, Effect, Reason
 from bailiwick.location import ClientAddress, Invalid, Located
+from bailiwick.pipeline.answers import answers_events
 from bailiwick.pipeline.layers import EDGE, SETTINGS
-from bailiwick.pipeline.record import Clients, Naming, decision_event, outcome_event
+from bailiwick.pipeline.questions import Answer, Background, Bench, Question
+from bailiwick.pipeline.record import (
+    NOWHERE,
+    Clients,
+    Naming,
+    decision_event,
+    outcome_event,
+)
 from bailiwick.pipeline.values import (
     Asked,
     Judged,
@@ -34,6 +42,12 @@ class Accounts(Protocol):
 
     def by_key(self, presented: str, at: datetime) -> AccountView | None:
         """Find the account of a key."""
+
+    def by_id(self, account: str, at: datetime) -> AccountView | None:
+        """Find an account by its id."""
+
+    def ids(self) -> list[str]:
+        """List the ids of all accounts."""
 
     @property
     def fresh(self) -> bool:
@@ -108,7 +122,7 @@ class Pipeline:
         began = time.perf_counter_ns()
         world = self._ready()
         account = self._account(asked, at)
-        client = world.find_client(asked.peer, asked.headers)
+        client = _client(world, asked)
         model = world.catalog.resolve(asked.model) if asked.model is not None else None
         judging = _Judging(world, asked, at, account, model)
         judged, parts = (
@@ -130,11 +144,90 @@ class Pipeline:
         """Record what became of a judged request."""
         self._later(outcome_event(judged, outcome), None)
 
+    def bench(self, background: Background, at: datetime) -> Bench:
+        """Prepare to answer questions about one background. Raises ``Unavailable``."""
+        return Bench(self._ready(), background, at)
+
+    def identify(self, key: str | None, at: datetime) -> AccountView | None:
+        """Find who asks. A key that is not good is never taken for none.
+
+        Raises ``Unauthenticated``.
+        """
+        if key is None:
+            if self._anonymous:
+                return None
+            raise Unauthenticated("key.missing")
+        found = self._accounts.by_key(key, at) if self._accounts else None
+        if found is None:
+            raise Unauthenticated("key.unknown")
+        return found
+
+    def account_of_id(self, account: str, at: datetime) -> AccountView | None:
+        """Find an account by its id."""
+        return self._accounts.by_id(account, at) if self._accounts else None
+
+    def account_ids(self) -> list[str]:
+        """List every account and organisation."""
+        return self._accounts.ids() if self._accounts else []
+
+    async def answer(
+        self, asker: str, path: str, sets: Sequence[tuple[Bench, Sequence[Question]]], at: datetime
+    ) -> list[list[Answer]]:
+        """Answer sets of questions; every permit is on record when this returns.
+
+        Raises ``Unavailable``.
+        """
+        id_ = decision_id(at)
+        alone = sum(len(questions) for _, questions in sets) == 1
+        answers: list[list[Answer]] = []
+        events: list[dict[str, Any]] = []
+        number = 0
+        for bench, questions in sets:
+            found = []
+            for question in questions:
+                decision, model = bench.decide(question)
+                found.append(Answer(id_ if alone else f"{id_}.{number}", decision, model))
+                number += 1
+            answers.append(found)
+            client = self._clients.fields(bench.client, at) if bench.client else NOWHERE
+            events += answers_events(asker, path, bench, questions, found, client)
+        await self._keep(sets, answers, events)
+        return answers
+
+    async def _keep(
+        self,
+        sets: Sequence[tuple[Bench, Sequence[Question]]],
+        answers: Sequence[Sequence[Answer]],
+        events: Sequence[dict[str, Any]],
+    ) -> None:
+        """Put answers on record; if something is permitted, wait until they are there."""
+        permits = [
+            (bench, one)
+            for (bench, _), found in zip(sets, answers, strict=True)
+            for one in found
+            if one.decision.permitted
+        ]
+        if not permits:
+            for event in events:
+                self._later(event, None)
+            return
+        controlled = any(bench.world.controlled(one.model) for bench, one in permits)
+        if controlled and any(bench.account for bench, _ in permits):
+            self._check_fresh()
+        try:
+            receipts = [self._audit.append(event) for event in events]
+            for receipt in receipts:
+                await receipt.durable()
+        except AuditUnavailable:
+            if controlled:
+                raise Unavailable("audit_unavailable") from None
+            self.unguarded += len(permits)
+
     def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
         """List the models that this caller may use for inference, from here and now."""
         world = self._ready()
         account = self._account(asked, at)
-        client = world.find_client(asked.peer, asked.headers)
+        client = _client(world, asked)
         if isinstance(client, Invalid):
             return ()
         located = world.locator.locate_client(client, at)
@@ -153,15 +246,7 @@ class Pipeline:
         return self._world
 
     def _account(self, asked: Asked, at: datetime) -> AccountView | None:
-        """Find who asks. A key that is not good is never taken for none."""
-        if asked.key is None:
-            if self._anonymous:
-                return None
-            raise Unauthenticated("key.missing")
-        found = self._accounts.by_key(asked.key, at) if self._accounts else None
-        if found is None:
-            raise Unauthenticated("key.unknown")
-        return found
+        return self.identify(asked.key, at)
 
     def _check_fresh(self) -> None:
         if self._accounts is not None and not self._accounts.fresh:
@@ -232,6 +317,12 @@ class _Permit:
             self.pipeline.outcome(self.judged, CLIENT_LEFT)
             raise
         return self.judged
+
+
+def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
+    if asked.asker is None:
+        return world.find_client(asked.peer, asked.headers)
+    return world.find_client_behind(asked.peer, asked.headers, asked.address_header)
 
 
 class _Judging:

@@ -26,6 +26,10 @@ class Naming(Protocol):
         """Give the network and the keyed hash of an address."""
 
 
+NOWHERE: dict[str, Any] = {"address": None, "address_from": None}
+"""Describes a client of whom no address is known."""
+
+
 class Clients:
     """Describes where requests come from, without their addresses."""
 
@@ -36,7 +40,7 @@ class Clients:
     def fields(self, client: ClientAddress | Invalid, at: datetime) -> dict[str, Any]:
         """Describe one client."""
         if isinstance(client, Invalid):
-            return {"address": None, "address_from": None}
+            return NOWHERE
         key = (client.address, at.toordinal())  # names change at midnight at the earliest
         found = self._known.get(key)
         if found is None:
@@ -69,12 +73,13 @@ def decision_event(
         "features": sorted(asked.features),
         "dialect": asked.dialect,
         "path": asked.path,
+        **({"asker": asked.asker} if asked.asker else {}),
         **client,
-        **_account(judged.account),
+        **account_fields(judged.account),
         **decision,
         "layer": judged.layer,
         "evidence": evidence,
-        **_data(judged.located),
+        **data_fields(judged.located),
         "latency_us": latency_us,
     }
 
@@ -94,10 +99,11 @@ def outcome_event(judged: Judged, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _account(account: AccountView | None) -> dict[str, Any]:
+def account_fields(account: AccountView | None) -> dict[str, Any]:
+    """Name the account and the key."""
     if account is None:
         return {"account": None, "key": None}
-    return {"account": account.id, "key": account.key_id}
+    return {"account": account.id, "key": account.key_id or None}
 
 
 def decision_fields(decision: Decision) -> dict[str, Any]:
@@ -124,7 +130,8 @@ def _reason(reason: Reason) -> dict[str, str]:
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def _data(located: Located | None) -> dict[str, Any]:
+def data_fields(located: Located | None) -> dict[str, Any]:
+    """Name the data that a location rests on."""
     if located is None:
         return {"data": [], "stale": []}
     return {"data": [_source(one) for one in located.sources], "stale": located.stale}

@@ -1,9 +1,9 @@
 """What goes into the pipeline, what comes out, and how it says that it cannot answer."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from secrets import token_hex
 from typing import Protocol
 
 from bailiwick.accounts import AccountView
@@ -28,6 +28,10 @@ class Asked:
     dialect: str
     """``anthropic`` or ``openai``."""
     path: str
+    asker: str | None = None
+    """The gateway of somebody else that asks; ``peer`` is its address and never the client's."""
+    address_header: str | None = None
+    """The header in which this asker names the client; ``None``: as everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +95,26 @@ class Unavailable(Exception):
 
 def decision_id(at: datetime) -> str:
     """Make an id that nobody can guess and that sorts by time (to the millisecond)."""
-    return f"dec_{int(at.timestamp() * 1000):012x}{token_hex(10)}"
+    return f"dec_{int(at.timestamp() * 1000):012x}{_random.take().hex()}"
+
+
+class _Random:
+    """Random bytes of the system, fetched for many ids at a time: asking costs more than an id."""
+
+    SIZE, MANY = 10, 400
+
+    def __init__(self) -> None:
+        self._left: list[bytes] = []
+        os.register_at_fork(after_in_child=self._left.clear)  # two processes never share any
+
+    def take(self) -> bytes:
+        """Take some that nobody had before; any thread may."""
+        try:
+            return self._left.pop()
+        except IndexError:
+            fetched = os.urandom(self.SIZE * self.MANY)
+            self._left += [fetched[at : at + 10] for at in range(self.SIZE, len(fetched), 10)]
+            return fetched[: self.SIZE]
+
+
+_random = _Random()

@@ -31,6 +31,8 @@ ROUTE = frozenset({"endpoint", "processing", "egress"})
 REQUEST = frozenset(
     name for name, one in DIMENSIONS.items() if one.layer is Layer.EDGE and name not in LOCATION
 )
+_NOBODY = TrustedProxies()
+_DIALECTS = ("anthropic", "openai")
 MOST_PARTS = 8192
 """Parts of a kind that are remembered; beyond, it begins anew."""
 
@@ -93,6 +95,8 @@ class World:
         self.client = client or ClientRules()
         self.route = route
         self._account_names = _asked_of_accounts(table)
+        self._not_route = frozenset(table.asked) - ROUTE
+        self._asks_route = not ROUTE.isdisjoint(table.asked)
         self._asks_principal = "principal" in table.asked
         self._location_names = sorted(LOCATION & table.asked)
         self._accounts: dict[Hashable, tuple[object, Part]] = {}
@@ -137,6 +141,50 @@ class World:
             self._request(action, features),
             self._route(route),
         )
+
+    def background(self, facts: Mapping[str, Fact]) -> Part:
+        """Look up everything but the upstream's places, as one part."""
+        return self._part(facts, self._not_route)
+
+    def route_part(self, model: str | None, said: Mapping[str, Fact]) -> Part:
+        """Look up the places of the upstream of a model, in whichever dialect it is served."""
+        if not self._asks_route or model is None:
+            return self._route(None)
+        if not said:
+            found = next((d for d in _DIALECTS if self.route(model, d)), _DIALECTS[0])
+            return self._route((model, found))
+        facts = next((f for d in _DIALECTS if (f := self.route(model, d))), {})
+        return self._part({**facts, **said}, ROUTE)
+
+    @property
+    def account_names(self) -> frozenset[str]:
+        """Name the facts of accounts that a rule asks about."""
+        return self._account_names
+
+    def client_at(self, address: str) -> ClientAddress | Invalid:
+        """Take an address that somebody trusted says is the client's."""
+        found = self._clients.get(address)
+        if found is None:
+            client = client_address(address, (), _NOBODY, self.client.header, self.client.nat64)
+            if isinstance(client, Invalid):
+                client = Invalid(client.reason.replace("peer.", "address."))
+            found = _remember(self._clients, address, client)
+        return found
+
+    def find_client_behind(
+        self, asker: str, headers: Sequence[tuple[str, str]], header: str | None = None
+    ) -> ClientAddress | Invalid:
+        """Find the client that an asker speaks of, whose own address never is the client's."""
+        rules = self.client
+        named = header or rules.header
+        lines = [line for line in headers if line[0] == named]
+        key = ("behind", asker, *lines)
+        found = self._clients.get(key)
+        if found is None:
+            trusted = rules.trusted.with_block(asker)
+            client = client_address(asker, lines, trusted, named, rules.nat64)
+            found = _remember(self._clients, key, client)
+        return found
 
     def find_client(self, peer: str, headers: Sequence[tuple[str, str]]) -> ClientAddress | Invalid:
         """Find whose request this is, by address."""

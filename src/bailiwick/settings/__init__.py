@@ -5,6 +5,7 @@ from bailiwick.settings.read import FILE_NAME, default_settings, read_settings, 
 from bailiwick.settings.shape import (
     AccountSettings,
     AdminSettings,
+    AskerSettings,
     AuditSettings,
     KeySettings,
     LimitSettings,
@@ -12,6 +13,7 @@ from bailiwick.settings.shape import (
     LoggingSettings,
     QuotaSettings,
     ReloadSettings,
+    ServiceSettings,
     Settings,
     TimeoutSettings,
     TlsSettings,
@@ -21,7 +23,7 @@ from bailiwick.settings.shape import (
 __all__ = [
     "FILE_NAME", "Settings", "default_settings", "read_settings", "settings_schema",
     "Key", "describe",
-    "AccountSettings", "AdminSettings", "AuditSettings", "KeySettings", "LimitSettings",
-    "ListenSettings", "LoggingSettings", "QuotaSettings", "ReloadSettings", "TimeoutSettings",
-    "TlsSettings", "UpstreamSettings",
+    "AccountSettings", "AdminSettings", "AskerSettings", "AuditSettings", "KeySettings",
+    "LimitSettings", "ListenSettings", "LoggingSettings", "QuotaSettings", "ReloadSettings",
+    "ServiceSettings", "TimeoutSettings", "TlsSettings", "UpstreamSettings",
 ]  # fmt: skip

@@ -123,6 +123,7 @@ def _together(document: Document, settings: Settings) -> Iterator[Problem]:
             "give them different ports",
             document.position(("admin",)),
         )
+    yield from _askers(document, settings)
     seen: dict[str, int] = {}
     for index, upstream in enumerate(settings.upstreams):
         if seen.setdefault(upstream.name, index) != index:
@@ -130,6 +131,28 @@ def _together(document: Document, settings: Settings) -> Iterator[Problem]:
                 f"two upstreams are called `{upstream.name}`",
                 "records and metrics tell them apart by name",
                 document.position(("upstreams", index, "name")),
+            )
+
+
+def _askers(document: Document, settings: Settings) -> Iterator[Problem]:
+    service, names = settings.service, set[str]()
+    certified = service.tls is not None and service.tls.client_ca is not None
+    if service.workers > 1 and settings.quotas.storage == "memory://":
+        yield Problem(
+            f"{service.workers} workers cannot count quotas in memory",
+            "name a server as `quotas: {storage: redis://HOST:PORT/0}`, or use one worker",
+            document.position(("service", "workers")),
+        )
+    for index, asker in enumerate(service.askers):
+        where = document.position(("service", "askers", index))
+        if asker.name in names:
+            yield Problem(f"two askers are called `{asker.name}`", None, where)
+        names.add(asker.name)
+        if asker.token_sha256 is None and not certified:
+            yield Problem(
+                f"asker `{asker.name}` has no token and no certificate is asked for",
+                "run `bailiwick service-token`, or set `service.tls.client_ca`",
+                where,
             )
 
 

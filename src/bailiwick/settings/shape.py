@@ -313,6 +313,53 @@ class LoggingSettings(_Section):
     """One line of text, or one JSON object, for each message; to standard error."""
 
 
+class ServiceTlsSettings(TlsSettings):
+    """Certificate of the service's listener."""
+
+    client_ca: FilePath | None = None
+    """PEM file of the authorities whose certificates askers must present (mutual TLS)."""
+
+
+class AskerSettings(_Section):
+    """Somebody who may ask the decision service."""
+
+    name: Name
+    """How records, metrics and messages call it."""
+    token_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Digest of its token, as `bailiwick service-token` prints it; none: its certificate is
+    enough, which needs `service.tls.client_ca`."""
+    says: tuple[Literal["address", "evidence", "model"], ...] = ("address",)
+    """What its word is taken for: the client's address, facts about accounts and clouds, the model
+    and features of a request whose body it does not show."""
+    address_header: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    """Header in which it names the client's address; default: `location.client_address_header`."""
+    keeps: tuple[Literal["max_output_tokens", "token_quotas"], ...] = ()
+    """Obligations that it sees to itself; without, requests that need them are refused."""
+
+
+class ServiceSettings(_Section):
+    """The decision service, `bailiwick service`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8181
+    """Port of AuthZEN, `/check` and `/forward`."""
+    grpc_port: Port | None = None
+    """Port of Envoy's external authorization over gRPC; none: not served."""
+    workers: Count = 1
+    """Processes that answer. More than one needs `quotas.storage` on a server."""
+    tls: ServiceTlsSettings | None = None
+    """Serve HTTPS with this certificate; without it, HTTP."""
+    url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+)?$")
+    """How askers reach it, for AuthZEN's metadata; empty: as they did."""
+    askers: tuple[AskerSettings, ...] = ()
+    """Who may ask. Nobody else gets an answer."""
+    most_evaluations: Count = 1000
+    """AuthZEN evaluations in one request; 413 beyond."""
+    admin_port: Port = 9091
+    """Port of health, readiness and metrics, on `admin.host`."""
+
+
 class Settings(_Section):
     """The settings file of a gateway."""
 
@@ -331,6 +378,7 @@ class Settings(_Section):
     quotas: QuotaSettings = section()
     reload: ReloadSettings = section()
     logging: LoggingSettings = section()
+    service: ServiceSettings = section()
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,89 @@
+"""Compiled edges: their native refusals beside a rule by hand, and the time to compile."""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from bailiwick.catalog import Catalog
+from bailiwick.decision import compile_table
+from bailiwick.location import load_embedded
+from bailiwick.policy import Policy, read_policy
+from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge, places_of, plan
+from benchmarks import gateway as base
+from benchmarks import gateway_report, traffic
+from benchmarks.loads import Load
+from benchmarks.options import Options
+from benchmarks.report import Goal, Section, Spread, Table
+from benchmarks.servers import Starter, edge
+
+SERVERS = (edge.ENVOY_BY_HAND, edge.ENVOY, edge.NGINX_BY_HAND, edge.NGINX)
+REFUSED = Load("527 B, refused at the edge, 64 connections", 64, False, False, SERVERS)
+
+
+def run(options: Options) -> Section:
+    """Measure."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=base.on_disk()) as directory,
+        ExitStack() as stack,
+    ):
+        bench, site, _ = base.prepare(Path(directory), stack, edge.TWO)
+        bench.sent = {"small-refused": bench.sent["small-refused"]}
+        starters: dict[str, Starter] = {
+            edge.ENVOY_BY_HAND: edge.envoy_by_hand,
+            edge.ENVOY: partial(edge.native, Edge.ENVOY, edge.ENVOY),
+            edge.NGINX_BY_HAND: edge.nginx_by_hand,
+            edge.NGINX: partial(edge.native, Edge.NGINX, edge.NGINX),
+        }
+        for name, start in starters.items():
+            folder = replace(site, directory=Path(directory) / base.folder_of(name))
+            base.start_server(bench, stack, folder, name, start)
+        found = base.measure(bench, options, (REFUSED,))
+        outcome = gateway_report.Outcome(found, {}, bench.servers, (), bench.cores, bench.notes)
+    return _section(outcome, {one: _compile_s(one, options.rounds) for one in Edge})
+
+
+def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> Section:
+    rows = [(one.value, spread.show(2)) for one, spread in times.items()]
+    envoy = outcome.rate(REFUSED, edge.ENVOY, edge.ENVOY_BY_HAND)
+    nginx = outcome.rate(REFUSED, edge.NGINX, edge.NGINX_BY_HAND)
+    slowest = max(spread.median for spread in times.values())
+    return Section(
+        "Edges",
+        (
+            gateway_report.load_table(outcome, REFUSED),
+            Table("Compiling 50 models, 250 places, 1,000 rules", ("for", "s"), rows),
+        ),
+        (
+            Goal("Envoy refuses natively", ">=", 0.9, envoy, f"of {edge.ENVOY_BY_HAND}"),
+            Goal("nginx refuses natively", ">=", 0.9, nginx, f"of {edge.NGINX_BY_HAND}"),
+            Goal("compile, the slowest", "<=", 5.0, slowest, "s"),
+        ),
+        tuple(gateway_report.notes(outcome)),
+    )
+
+
+def _compile_s(one: Edge, rounds: int) -> Spread:
+    """Time from a policy that was read to every file of the edge."""
+    policy, catalog = _policy()
+    addresses, _ = load_embedded()
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        now = datetime.now(UTC)
+        made = plan(compile_table(policy, catalog), now, places_of(addresses))
+        compile_edge(one, made, addresses, now, EdgeOptions())
+        taken.append(time.perf_counter() - began)
+    return Spread.of(taken)
+
+
+def _policy() -> tuple[Policy, Catalog]:
+    random = Random(4)
+    rules, groups = traffic.many_rules(random, 1000), traffic.place_groups(random)
+    text = traffic.policy_text(rules, groups)
+    return read_policy(text, "made-up.yaml", traffic.catalog()), traffic.catalog()

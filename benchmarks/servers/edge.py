@@ -1,0 +1,165 @@
+"""Proxies from compiled configuration, with Bailiwick's decision service beside them; and the same
+proxies with a rule written by hand.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bailiwick.bootstrap import load_policy
+from bailiwick.decision import compile_table
+from bailiwick.location import load_embedded
+from bailiwick.service import new_token
+from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge, places_of, plan
+from benchmarks.processes import Process, answers, free_port, listens, wait_until
+from benchmarks.servers import Missing, Server, Site, envoy, ours
+
+OURS = "Envoy + Bailiwick's service"
+BY_HAND = "Envoy + a bare service by hand"
+ENVOY, NGINX = "Envoy, compiled", "nginx, compiled"
+ENVOY_BY_HAND, NGINX_BY_HAND = "Envoy, two countries by hand", "nginx, two countries by hand"
+TWO = ("CN", "RU")
+
+
+def service(site: Site, database_file: Path) -> tuple[Process, int, str]:
+    """Start the decision service; gives its process, its port and its token."""
+    port, admin, directory = free_port(), free_port(), site.directory
+    token, digest = new_token()
+    (directory / "policy.yaml").write_text(json.dumps(ours.policy(site)))
+    asker = {"name": "envoy", "token_sha256": digest, "says": ["address", "evidence"],
+             "address_header": "x-bailiwick-address"}  # fmt: skip
+    written = ours.settings(site, database_file, 0, admin, True)
+    written["service"] = {"port": str(port), "admin_port": str(admin), "askers": [asker]}
+    config = directory / "bailiwick.yaml"
+    config.write_text(json.dumps(written))
+    command = [sys.executable, "-m", "bailiwick", "service", "--config", str(config)]
+    process = Process(command, site.core, directory / "log")
+    try:
+        wait_until(answers(f"http://127.0.0.1:{admin}/readyz"), process)
+    except BaseException:
+        process.stop()
+        raise
+    return process, port, token
+
+
+def envoy_and_service(site: Site, database_file: Path) -> Server:
+    """Start Envoy from compiled configuration, and the service that it asks."""
+    process, port, token = service(site, database_file)
+    try:
+        server = _start(Edge.ENVOY, site, OURS, ours.policy(site), port, token)
+    except BaseException:
+        process.stop()
+        raise
+    server.processes += (process,)
+    return server
+
+
+def native(edge: Edge, name: str, site: Site) -> Server:
+    """Start a proxy whose refusals are all native; nobody need answer behind it."""
+    rules = [
+        {"id": "all", "permit": "*"},
+        {"id": "two", "deny": "*", "where": {"address": list(TWO)}},
+    ]
+    policy = {"bailiwick": "1", "name": "two", "rules": rules}
+    return _start(edge, site, name, policy, free_port(), "token")
+
+
+def _start(
+    edge: Edge, site: Site, name: str, policy: Mapping[str, Any], service_port: int, token: str
+) -> Server:
+    port, directory = free_port(), site.directory
+    path = directory / "edge-policy.yaml"
+    path.write_text(json.dumps(policy))
+    loaded = load_policy(path)
+    table, _ = load_embedded()
+    options = EdgeOptions(
+        listen=f"127.0.0.1:{port}", selftest=f"127.0.0.1:{free_port()}", token=token,
+        upstream=f"127.0.0.1:{site.upstream_port}", service=f"127.0.0.1:{service_port}",
+        trusted=("127.0.0.0/8",), folder=str(directory), body_bytes=1 << 20,
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    made = plan(compile_table(loaded.policy, loaded.catalog), now, places_of(table))
+    (directory / "temporary").mkdir(exist_ok=True)
+    for file, content in compile_edge(edge, made, table, now, options).files.items():
+        (directory / file).write_bytes(content)
+    return _run(edge, site, name, port)
+
+
+def _run(edge: Edge, site: Site, name: str, port: int) -> Server:
+    if edge is Edge.ENVOY:
+        command = [envoy._program(), "-c", str(site.directory / "envoy.json"), "--concurrency",
+                   "1", "--disable-hot-restart", "--log-level", "error"]  # fmt: skip
+        version = envoy.version(command[0])
+    else:
+        command = [_nginx(), "-c", str(site.directory / "nginx.conf"), "-g", "daemon off;"]
+        said = subprocess.run([command[0], "-v"], capture_output=True, text=True, check=False)
+        version = said.stderr.strip().rpartition("/")[2]
+    process = Process(command, site.core, site.directory / "log")
+    try:
+        wait_until(listens(port), process)
+    except BaseException:
+        process.stop()
+        raise
+    return Server(name, port, (process,), version=version)
+
+
+def _nginx() -> str:
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        raise Missing("nginx is not installed")
+    return found
+
+
+def envoy_by_hand(site: Site) -> Server:
+    """Start Envoy with its geoip filter and one rule of two countries, and nothing else."""
+    headers = [
+        {"header": {"name": envoy.COUNTRY, "string_match": {"exact": country}}} for country in TWO
+    ]
+    policy = {"permissions": [{"any": True}], "principals": [{"or_ids": {"ids": headers}}]}
+    rules = {"action": "DENY", "policies": {"two": policy}}
+    filters = [envoy._geoip(site), envoy._filter("rbac", "rbac.v3.RBAC", {"rules": rules})]
+    return envoy._start(site, ENVOY_BY_HAND, filters, [])
+
+
+def nginx_by_hand(site: Site) -> Server:
+    """Start nginx with its geoip2 module and one rule of two countries, and nothing else."""
+    module = Path("/usr/lib/nginx/modules/ngx_http_geoip2_module.so")
+    if not module.exists():
+        raise Missing("libnginx-mod-http-geoip2 is not installed")
+    port, folder = free_port(), site.directory
+    (folder / "temporary").mkdir()
+    temporary = "\n".join(
+        f"{name}_temp_path {folder}/temporary;"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(f"""\
+load_module {module};
+worker_processes 1;
+error_log {folder}/error.log warn;
+pid {folder}/nginx.pid;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    {temporary}
+    geoip2 {site.country_mmdb} {{
+        $country source=$remote_addr country iso_code;
+    }}
+    map $country $refused {{ default 0; CN 1; RU 1; }}
+    upstream models {{ server 127.0.0.1:{site.upstream_port}; keepalive 64; }}
+    server {{
+        listen 127.0.0.1:{port};
+        set_real_ip_from 127.0.0.0/8;
+        real_ip_header X-Forwarded-For;
+        location / {{
+            if ($refused) {{ return 403; }}
+            proxy_pass http://models;
+        }}
+    }}
+}}
+""")
+    return _run(Edge.NGINX, site, NGINX_BY_HAND, port)

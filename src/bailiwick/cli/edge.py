@@ -1,0 +1,143 @@
+"""``bailiwick compile envoy|nginx|haproxy``: an edge's native configuration and its self-test."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from bailiwick.bootstrap import read_text
+from bailiwick.cli.locate import open_locator
+from bailiwick.cli.options import At, Config, PolicyFile, moment
+from bailiwick.cli.output import say, say_table
+from bailiwick.cli.policy import compiled
+from bailiwick.errors import InvalidInput
+from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, Plan, compile_edge, places_of, plan
+
+TOKEN = "BAILIWICK_TOKEN"  # noqa: S105 - the name of a variable
+MOST_SHOWN = 20
+DEFAULTS = EdgeOptions()
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that the files are written into.")]
+Listen = Annotated[str, typer.Option(help="HOST:PORT of the edge.")]
+Upstream = Annotated[str, typer.Option(help="HOST:PORT that answers permitted requests.")]
+Service = Annotated[str, typer.Option(help="HOST:PORT of the decision service.")]
+Selftest = Annotated[
+    str, typer.Option(help="HOST:PORT, on loopback, of the listener for the self-test.")
+]
+Trusted = Annotated[
+    list[str] | None,
+    typer.Option("--trusted-proxy", help="Block of your own proxies in front (repeatable)."),
+]
+Token = Annotated[
+    Path | None, typer.Option("--token-file", help=f"The edge's token; default ${TOKEN}.")
+]
+Body = Annotated[int, typer.Option("--max-body", help="Largest body in bytes.")]
+
+
+def write_edge(
+    edge: Edge,
+    policy: Path,
+    out: Path,
+    *,
+    config: Path | None = None,
+    at: str | None = None,
+    token_file: Path | None = None,
+    **given: Any,
+) -> Compiled:
+    """Compile for one proxy and write the files; those with the token only for their owner."""
+    _, table = compiled(policy)
+    locator = open_locator(config)
+    source = next((one for one in locator.sources if one.role == "located"), None)
+    if source is None:
+        raise InvalidInput.of("there are no location data to compile")
+    options = EdgeOptions(**given, token=_token(token_file), folder=str(out.absolute()))
+    made = plan(table, moment(at), places_of(source.table))
+    built_at = source.description.built_at or datetime.now(UTC)
+    found = compile_edge(edge, made, source.table, built_at, options)
+    (out / "temporary").mkdir(parents=True, exist_ok=True)
+    for name, content in found.files.items():
+        _write(out / name, content, secret=name in found.secret)
+    return found
+
+
+def _write(path: Path, content: bytes, *, secret: bool) -> None:
+    """Put a file in its place at one stroke."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def _token(file: Path | None) -> str:
+    text = read_text(file).strip() if file else os.environ.get(TOKEN, "").strip()
+    if not text:
+        raise InvalidInput.of(
+            "the edge has no token to ask with",
+            f"run `bailiwick service-token`, then set `{TOKEN}` or name a `--token-file`",
+        )
+    if not text.isascii() or not text.isprintable() or set(text) & set("\"'\\; "):
+        raise InvalidInput.of("the token has characters that a configuration cannot hold")
+    return text
+
+
+def say_plan(made: Plan) -> None:
+    """Print what the edge refuses by itself, and what becomes of each rule."""
+    shown = ", ".join(made.refused[:MOST_SHOWN])
+    more = len(made.refused) - MOST_SHOWN
+    say(
+        f"refused at the edge: {len(made.refused)} countries"
+        + (f" ({escape(shown)}{f' and {more} more' if more > 0 else ''})" if made.refused else "")
+    )
+    rows = [[one.rule, one.effect, one.coverage.value, one.why] for one in made.rules]
+    say_table(["rule", "effect", "at the edge", "why"], rows)
+    if made.until is not None:
+        say(f"compile again at {made.until.isoformat()}: a rule begins or ends then")
+
+
+def _command(edge: Edge) -> Callable[..., None]:
+    def run(
+        policy: PolicyFile,
+        out: Out,
+        listen: Listen = DEFAULTS.listen,
+        upstream: Upstream = DEFAULTS.upstream,
+        service: Service = DEFAULTS.service,
+        selftest: Selftest = DEFAULTS.selftest,
+        trusted_proxy: Trusted = None,
+        token_file: Token = None,
+        max_body: Body = DEFAULTS.body_bytes,
+        config: Config = None,
+        at: At = None,
+    ) -> None:
+        found = write_edge(
+            edge,
+            policy,
+            out,
+            listen=listen,
+            upstream=upstream,
+            service=service,
+            selftest=selftest,
+            trusted=tuple(trusted_proxy or ()),
+            token_file=token_file,
+            body_bytes=max_body,
+            config=config,
+            at=at,
+        )
+        say_plan(found.plan)
+        say(f"start:     {escape(found.command)}")
+        say(f"self-test: python3 {escape(str(out / 'selftest.py'))}")
+
+    names = {"envoy": "Envoy", "nginx": "nginx", "haproxy": "HAProxy"}
+    run.__doc__ = (
+        f"Write {names[edge]}'s configuration: it refuses the places from which nothing is "
+        "permitted, and asks the decision service about the rest."
+    )
+    return run
+
+
+EDGES = {edge.value: _command(edge) for edge in Edge}

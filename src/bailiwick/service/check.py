@@ -1,0 +1,226 @@
+"""Decide for a proxy that asks about each request before it forwards it.
+
+With the body (Envoy's external authorization) the request is read as strictly as the gateway reads
+it. Without (``auth_request`` of nginx, forward authentication of Traefik and Caddy) the model and
+the features are what the proxy says, or pending; what then depends on them is refused, never
+guessed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bailiwick.decision import Decision
+from bailiwick.facts import FEATURES, PENDING, Fact
+from bailiwick.gateway import (
+    DECISION_HEADER,
+    Quotas,
+    Reading,
+    Refused,
+    Reply,
+    check_name,
+    denial,
+    dialect_of,
+    key_presented,
+    read_head,
+    read_request,
+    refusal,
+)
+from bailiwick.pipeline import (
+    Asked,
+    Background,
+    Judged,
+    Outcome,
+    Question,
+    Unauthenticated,
+    Unavailable,
+    decision_id,
+)
+from bailiwick.service.options import Asker, ServiceOptions
+from bailiwick.service.ports import Parts
+
+MODEL_HEADER: Final = "x-bailiwick-model"
+ACCEL_HEADER: Final = "x-bailiwick-accel"
+"""Where nginx goes on with a permitted request; it sends the whole request here first."""
+FEATURES_HEADER: Final = "x-bailiwick-features"
+_REFUSED: Final = Outcome(0, "refused", 0, 0, None, 0.0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of somebody else's client, as its proxy describes it."""
+
+    method: str
+    path: str
+    query: str
+    lines: Sequence[tuple[str, str]]
+    """Header lines in order; names in lower case."""
+    headers: Mapping[str, str]
+    raw: bytes | None
+    """The body; ``None``: the proxy does not show it."""
+    asker: Asker
+    peer: str
+    """Address of the proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the proxy shall do."""
+
+    permitted: bool
+    reply: Reply
+    """Of a permit, the headers that shall go upstream; otherwise the answer for the client."""
+    code: str
+    """``permit``, or why not: the first reason or the code of the refusal."""
+    model: str
+
+
+class Checker:
+    """Checks requests, one at a time."""
+
+    def __init__(self, parts: Parts, options: ServiceOptions) -> None:
+        self._parts = parts
+        self._limits = options.limits
+        self._quotas = Quotas(options.quota_storage)
+
+    async def check(self, request: Request) -> Verdict:
+        """Decide about a request; whatever is wrong with it is a verdict too."""
+        id_ = None
+        try:
+            if "address" not in request.asker.says:
+                message = f"the asker `{request.asker.name}` may not say addresses"
+                raise Refused("not_ready", message)
+            judged, reading = await self._judge(request)
+            id_ = judged.id
+            if not judged.decision.permitted:
+                return self._denied(judged, reading.dialect)
+            return await self._held(judged, reading, request)
+        except Refused as refused:
+            return self._refused(refused, request, id_)
+        except Unauthenticated:
+            unknown = Refused("unauthenticated", "the API key is missing or not valid")
+            return self._refused(unknown, request, id_)
+        except Unavailable as error:
+            down = Refused(error.reason, "no decision can be taken at present")
+            return self._refused(down, request, id_)
+
+    async def _judge(self, request: Request) -> tuple[Judged, Reading]:
+        if request.raw is None:
+            return await self._judge_head(request)
+        reading = read_request(
+            request.method, request.path, request.query, request.headers, request.raw, self._limits
+        )
+        if reading.endpoint is None:
+            return await self._judge_listing(request, reading), reading
+        asked = Asked(
+            request.peer,
+            request.lines,
+            key_presented(request.headers),
+            reading.model,
+            reading.action,
+            reading.features,
+            reading.dialect,
+            request.path,
+            request.asker.name,
+            request.asker.address_header,
+        )
+        return await self._parts.pipeline().judge(asked, datetime.now(UTC)), reading
+
+    async def _judge_head(self, request: Request) -> tuple[Judged, Reading]:
+        action, dialect, model = read_head(
+            request.method, request.path, request.query, request.headers
+        )
+        features: Fact = frozenset() if action == "list_models" else PENDING
+        if "model" in request.asker.says:
+            model = request.headers.get(MODEL_HEADER) or model
+            features = _features(request.headers.get(FEATURES_HEADER), features)
+        if model is not None:
+            check_name(model)
+        reading = Reading(model, action, frozenset(), dialect, {}, None, 0)
+        return await self._ask(request, Question(model, action, features)), reading
+
+    async def _judge_listing(self, request: Request, reading: Reading) -> Judged:
+        return await self._ask(request, Question(reading.model, reading.action, frozenset()))
+
+    async def _ask(self, request: Request, question: Question) -> Judged:
+        """Judge by the pipeline's questions: a model may be missing, facts may be pending."""
+        pipeline, at = self._parts.pipeline(), datetime.now(UTC)
+        account = pipeline.identify(key_presented(request.headers), at)
+        world = pipeline.world
+        if world is None:
+            raise Unavailable("not_ready")
+        header = request.asker.address_header
+        client = world.find_client_behind(request.peer, request.lines, header)
+        bench = pipeline.bench(Background(account, client), at)
+        ((answer,),) = await pipeline.answer(
+            request.asker.name, request.path, [(bench, [question])], at
+        )
+        decision = answer.decision
+        controlled = world.controlled(answer.model)
+        return Judged(
+            answer.id, decision, answer.model, account, bench.located, decision.revision,
+            controlled, "edge",
+        )  # fmt: skip
+
+    async def _held(self, judged: Judged, reading: Reading, request: Request) -> Verdict:
+        """Hold a permitted request to its obligations, as far as a proxy cannot."""
+        held = judged.decision.obligations
+        if not held.is_empty:
+            try:
+                _check_kept(judged.decision, request)
+                if "max_output_tokens" not in request.asker.keeps:
+                    reading.check(held)
+                await self._quotas.admit(judged)
+            except Refused:
+                self._parts.pipeline().outcome(judged, _REFUSED)
+                raise
+        headers = [(DECISION_HEADER, judged.id), *held.headers]
+        if ACCEL_HEADER in request.headers:
+            headers.append(("x-accel-redirect", request.headers[ACCEL_HEADER]))
+        return Verdict(True, Reply(200, headers, b""), "permit", judged.model or "")
+
+    def _denied(self, judged: Judged, dialect: str) -> Verdict:
+        reply = denial(judged, self._parts.style(), dialect)
+        reasons = judged.decision.reasons
+        code = reasons[0].code if reasons else str(judged.decision.effect)
+        return Verdict(False, reply, code, judged.model or "")
+
+    def _refused(self, refused: Refused, request: Request, id_: str | None) -> Verdict:
+        if id_ is None:
+            id_ = decision_id(datetime.now(UTC)).replace("dec_", "ref_", 1)
+            self._record(refused, request, id_)
+        reply = refusal(refused, id_, dialect_of(request.path, request.headers))
+        return Verdict(False, reply, refused.code, "")
+
+    def _record(self, refused: Refused, request: Request, id_: str) -> None:
+        self._parts.record(
+            {
+                "kind": "refusal",
+                "id": id_,
+                "code": refused.code,
+                "asker": request.asker.name,
+                "method": request.method[:16],
+                "path": request.path[:200],
+                "bytes_in": len(request.raw or b""),
+            }
+        )
+
+
+def _check_kept(decision: Decision, request: Request) -> None:
+    """Refuse what nobody would hold the request to."""
+    held, keeps = decision.obligations, request.asker.keeps
+    if "token_quotas" not in keeps and any(one.tokens is not None for one in held.quotas):
+        message = "the policy counts tokens here, and nobody on this way sees the answer"
+        raise Refused("obligation_unsupported", message)
+    unseen = held.max_body_bytes is not None or held.max_output_tokens is not None
+    if request.raw is None and unseen and "max_output_tokens" not in keeps:
+        message = "the policy limits the body here, and nobody on this way sees it"
+        raise Refused("obligation_unsupported", message)
+
+
+def _features(text: str | None, otherwise: Fact) -> Fact:
+    if not text:
+        return otherwise
+    names = frozenset() if text == "none" else frozenset(text.replace(" ", "").split(","))
+    return names if names <= frozenset(FEATURES) else PENDING

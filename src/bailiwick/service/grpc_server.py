@@ -1,0 +1,127 @@
+"""Envoy's external authorization over gRPC, for estates that already speak it.
+
+HTTP does the same at a third of the cost. Needs the extra ``grpc``.
+"""
+
+import logging
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bailiwick.errors import BailiwickError
+from bailiwick.service.check import Request, Verdict
+from bailiwick.service.errors import NotAnswered
+
+if TYPE_CHECKING:
+    from bailiwick.service.app import Service
+    from bailiwick.service.options import Tls
+
+SERVICE: Final = "envoy.service.auth.v3.Authorization"
+ENDPOINT: Final = "grpc"
+_OK, _DENIED = 0, 7
+
+log = logging.getLogger("bailiwick.service")
+
+
+def check_installed() -> None:
+    """Say what is missing before anything starts."""
+    try:
+        import grpc  # noqa: F401
+        from google import protobuf  # noqa: F401
+    except ImportError:
+        raise BailiwickError(
+            "`service.grpc_port` needs grpcio and protobuf", "install `bailiwick[grpc]`"
+        ) from None
+
+
+async def start(service: "Service") -> Any:
+    """Start to answer; give what stops it."""
+    import grpc
+
+    messages: Any = import_module("bailiwick.service.stubs.ext_authz_pb2")
+    options = service.options
+    most = options.limits.body_bytes + options.limits.header_bytes
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", most)])
+    answering = _Answering(service, messages)
+    handler = grpc.unary_unary_rpc_method_handler(
+        answering.check,
+        request_deserializer=messages.CheckRequest.FromString,
+        response_serializer=messages.CheckResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(SERVICE, {"Check": handler}),)
+    )
+    address = f"{options.host}:{options.grpc_port}"
+    if options.tls is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, _credentials(options.tls))
+    await server.start()
+    return server
+
+
+def _credentials(tls: "Tls") -> Any:
+    import grpc
+
+    pair = (Path(tls.key).read_bytes(), Path(tls.certificate).read_bytes())
+    ca = Path(tls.client_ca).read_bytes() if tls.client_ca else None
+    return grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
+
+
+class _Answering:
+    """Turns Envoy's messages into requests, and verdicts into Envoy's messages."""
+
+    def __init__(self, service: "Service", messages: Any) -> None:
+        self._service = service
+        self._messages = messages
+
+    async def check(self, asked: Any, context: Any) -> Any:
+        """Answer one check. Whatever fails here is an error to Envoy, which then refuses."""
+        began = time.perf_counter()
+        service = self._service
+        try:
+            asker = service.askers.find(dict(context.invocation_metadata()), bearer=False)
+        except NotAnswered as problem:
+            import grpc
+
+            taken = time.perf_counter() - began
+            service.metrics.count(ENDPOINT, "", "refused", problem.code, taken)
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, problem.message)
+            raise
+        http = asked.attributes.request.http
+        headers = {name: value for name, value in http.headers.items() if name[:1] != ":"}
+        path, _, query = http.path.partition("?")
+        raw = http.raw_body or http.body.encode()
+        lines = list(headers.items())
+        request = Request(
+            http.method, path, query, lines, headers, raw, asker, _peer(context.peer())
+        )
+        verdict = await service.checker.check(request)
+        effect = "permit" if verdict.permitted else "deny"
+        taken = time.perf_counter() - began
+        service.metrics.count(ENDPOINT, asker.name, effect, verdict.code, taken)
+        return self._response(verdict)
+
+    def _response(self, verdict: Verdict) -> Any:
+        messages = self._messages
+        headers = [
+            messages.HeaderOption(header=messages.Header(key=name, value=value))
+            for name, value in verdict.reply.headers
+        ]
+        if verdict.permitted:
+            return messages.CheckResponse(
+                status=messages.Status(code=_OK), ok_response=messages.Ok(headers=headers)
+            )
+        denied = messages.Denied(
+            status=messages.HttpStatus(code=verdict.reply.status),
+            headers=headers,
+            body=verdict.reply.body.decode(),
+        )
+        return messages.CheckResponse(status=messages.Status(code=_DENIED), denied_response=denied)
+
+
+def _peer(text: str) -> str:
+    """Read ``ipv4:127.0.0.1:4711`` or ``ipv6:[::1]:4711``."""
+    address = text.partition(":")[2].rpartition(":")[0]
+    return address.replace("%5B", "").replace("%5D", "").strip("[]")

@@ -1,0 +1,297 @@
+"""Each proxy in front of a real upstream, with the real service: nothing gets past, nothing is lost."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bailiwick.bootstrap import load_policy
+from bailiwick.decision import DecisionTable, compile_table
+from bailiwick.location import MmdbWriter
+from bailiwick.targets.edge import Edge
+from edge.proxies import NOW, Proxy, command, running_proxy, selftest, world, write
+from service.envoy import Upstream
+from service.running import DE, ENVOY, IR, KP, LLAMA, OPUS, US, Answered, Running, running, send
+
+POLICY = """\
+bailiwick: 1
+name: edge-tests
+models:
+  frontier: {ids: ["anthropic/claude-opus-*"]}
+  open: {openness: [open, open-weight], controlled: false}
+rules:
+  - {id: open-everywhere, permit: open}
+  - {id: frontier-in-us, permit: frontier, where: {address: US, billing: US}}
+  - {id: marked, restrict: frontier, where: {address: US}, to: {headers: {x-moderation: strict}}}
+  - {id: embargo, deny: "*", where: {address: [IR, KP]}, absolute: true}
+"""
+LARGE = b'{"max_tokens":5,"messages":[{"role":"user","content":"%b"}],"model":"%b"}'
+
+
+class Site:
+    """A proxy, the service that it asks, and the models' server behind it."""
+
+    def __init__(self, proxy: Proxy, service: Running) -> None:
+        self.proxy, self.service = proxy, service
+
+    def ask(
+        self, address: str, raw: bytes | None = None, model: str = OPUS, path: str = "/v1/messages",
+        **headers: str,
+    ) -> Answered:  # fmt: skip
+        body = (
+            raw
+            if raw is not None
+            else b'{"model":"%b","max_tokens":5,"messages":[]}' % model.encode()
+        )
+        given = {"x-api-key": self.service.key, "content-type": "application/json",
+                 **{name.replace("_", "-"): value for name, value in headers.items()},
+                 "x-forwarded-for": address}  # fmt: skip
+        return send(f"http://127.0.0.1:{self.proxy.port}{path}", body, given)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(Path(tmp_path_factory.mktemp("service")), POLICY) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    started = Upstream()
+    yield started
+    started.close()
+
+
+def table(service: Running) -> DecisionTable:
+    loaded = load_policy(service.policy)
+    return compile_table(loaded.policy, loaded.catalog)
+
+
+def compiled(edge: Edge, folder: Path, service: Running, upstream: Upstream) -> Proxy:
+    return write(
+        edge, folder, table(service), world(), token=ENVOY, service=f"127.0.0.1:{service.port}",
+        upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",), body_bytes=2 << 20,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(Edge))
+def site(
+    request: pytest.FixtureRequest, service: Running, upstream: Upstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:  # fmt: skip
+    folder = Path(tmp_path_factory.mktemp("edge"))
+    with running_proxy(compiled(request.param, folder, service, upstream)) as proxy:
+        yield Site(proxy, service)
+
+
+def test_the_self_test_passes(site: Site) -> None:
+    done = selftest(site.proxy)
+
+    assert done.returncode == 0, done.stdout
+    assert site.proxy.made.plan.refused == ("IR", "KP")
+
+
+def test_what_is_permitted_reaches_the_models(site: Site) -> None:
+    answer = site.ask(US, x_moderation="none")
+
+    assert answer.status == 200, answer.text
+    seen = answer.json()
+    assert seen["body"] == f'{{"model":"{OPUS}","max_tokens":5,"messages":[]}}'
+    assert seen["headers"]["x-moderation"] == "strict"
+    assert seen["headers"]["x-bailiwick-decision"].startswith("dec_")
+    assert "x-bailiwick-token" not in seen["headers"]
+    assert not any(name.startswith("x-geo-") for name in seen["headers"])
+
+
+def test_the_edge_refuses_by_itself_and_says_so(site: Site) -> None:
+    for address in (IR, KP):
+        answer = site.ask(address, model=LLAMA)
+        assert answer.status == 403
+        assert "refused at the edge" in answer.json()["error"]["message"]
+
+
+def test_the_service_refuses_the_rest_in_the_callers_dialect(site: Site) -> None:
+    answer = site.ask(DE)
+
+    assert answer.status == 403
+    assert answer.headers["x-bailiwick-decision"].startswith("dec_")
+    assert answer.json()["error"]["type"] == "permission_error"
+    assert site.ask(DE, model=LLAMA).status == 200
+    assert site.ask(US, x_api_key="bw_wrong").status == 401
+
+
+def test_a_list_of_models_is_asked_about(site: Site) -> None:
+    url = f"http://127.0.0.1:{site.proxy.port}/v1/models"
+    headers = {"x-api-key": site.service.key, "x-forwarded-for": DE}
+
+    assert send(url, None, headers).status == 200
+    assert send(url, None, {**headers, "x-forwarded-for": IR}).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_geo_country": "US"},
+        {"x_geo_region": "US"},
+        {"x_bailiwick_address": US},
+        {"x_bailiwick_accel": "@bailiwick_permitted"},
+        {"x_bailiwick_token": ENVOY},
+        {"x_bailiwick_model": LLAMA, "x_bailiwick_features": "none"},
+        {"x_real_ip": US},
+        {"forwarded": f"for={US}"},
+        {"x_envoy_external_address": US},
+        {"x_accel_redirect": "@bailiwick_permitted"},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+@pytest.mark.parametrize("address", [DE, IR, "203.0.113.1"])
+def test_no_header_of_a_client_opens_anything(
+    site: Site, headers: dict[str, str], address: str
+) -> None:
+    assert site.ask(address, **headers).status == 403
+
+
+def test_a_hop_that_the_client_made_up_is_not_believed(site: Site) -> None:
+    assert site.ask(f"{US}, {DE}").status == 403
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (b"", {}),
+        (b"{", {}),
+        (b"{}", {}),
+        (b'{"model":"meta/llama-3.1-405b","model":"claude-opus-4-1"}', {}),
+        (b'{"mod\\u0065l":"claude-opus-4-1","messages":[],"max_tokens":5}', {}),
+        (b'{"model":"claude-opus-4-1","messages":[],"max_tokens":5}', {"content_type": "text/plain"}),
+        (b'{"model":"nobody/knows","messages":[],"max_tokens":5}', {}),
+        (b"\x1f\x8b", {"content_encoding": "gzip"}),
+        (LARGE % (b"x" * 400_000, b"claude-opus-4-1"), {}),
+        (LARGE % (b"x" * 3_000_000, b"claude-opus-4-1"), {}),
+    ],
+    ids=["none", "broken", "no-model", "two-models", "escaped", "text-plain", "unknown", "gzip", "large", "too-large"],
+)  # fmt: skip
+def test_no_body_opens_anything(site: Site, raw: bytes, headers: dict[str, str]) -> None:
+    try:
+        status = site.ask(DE, raw, **headers).status
+    except OSError:  # it closed the connection on the rest of a body that is too large
+        status = 413
+
+    assert 400 <= status < 500
+
+
+def test_a_large_body_at_home_is_permitted_and_forwarded_whole(site: Site) -> None:
+    raw = LARGE % (b"x" * 400_000, OPUS.encode())
+    answer = site.ask(US, raw)
+
+    assert answer.status == 200
+    assert answer.json()["body"] == raw.decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/files", "/", "/v1/messages/../files", "/V1/messages", "/v1/messages/", "/v1%2Fmessages"],
+)
+def test_no_other_path_leads_anywhere(site: Site, path: str) -> None:
+    assert site.ask(US, path=path).status in {400, 403, 404}
+
+
+def test_reloading_loses_no_request(site: Site, service: Running, upstream: Upstream) -> None:
+    if site.proxy.edge is Edge.ENVOY:
+        pytest.skip("Envoy is restarted hot by its operator's own means")
+    statuses: list[int] = []
+    done = threading.Event()
+
+    def keep_asking() -> None:
+        while not done.is_set():
+            statuses.append(site.ask(US).status)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    assert site.proxy.process is not None
+    try:
+        for _ in range(3):
+            before = len(statuses)
+            _reload(site.proxy)
+            end = time.monotonic() + 20
+            while len(statuses) < before + 10 and time.monotonic() < end:
+                time.sleep(0.02)
+    finally:
+        done.set()
+        asking.join()
+
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
+
+
+def _reload(proxy: Proxy) -> None:
+    assert proxy.process is not None
+    sent = signal.SIGHUP if proxy.edge is Edge.NGINX else signal.SIGUSR2
+    os.kill(proxy.process.pid, sent)
+
+
+def test_a_configuration_is_valid_by_the_programs_own_check(site: Site) -> None:
+    words = command(site.proxy.edge, site.proxy.folder)
+    check = {
+        Edge.ENVOY: [*words, "--mode", "validate"],
+        Edge.NGINX: [*words[:3], "-t"],
+        Edge.HAPROXY: [words[0], "-c", "-f", words[-1]],
+    }[site.proxy.edge]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_database_of_another_shape_fails_the_self_test_and_opens_nothing(
+    service: Running, upstream: Upstream, tmp_path: Path
+) -> None:
+    proxy = compiled(Edge.ENVOY, tmp_path, service, upstream)
+    flat = MmdbWriter("Country", NOW)
+    flat.insert("5.160.0.0/16", {"country_code": "IR"})
+    flat.insert("175.45.176.0/24", {"country_code": "KP"})
+    (tmp_path / "country.mmdb").write_bytes(flat.to_bytes())
+
+    with running_proxy(proxy):
+        done = selftest(proxy)
+
+        assert done.returncode == 1
+        assert "NOT READY IR" in done.stdout
+        assert Site(proxy, service).ask(IR).status == 403  # the service still refuses
+
+
+def test_without_the_service_controlled_models_are_refused_with_a_page_that_says_so(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    made = Running(tmp_path / "s" if (tmp_path / "s").mkdir() is None else tmp_path, POLICY)
+    for edge in Edge:
+        with running_proxy(compiled(edge, tmp_path / edge, made, upstream)) as proxy:
+            answer = Site(proxy, made).ask(US)
+
+            assert answer.status == 503, (edge, answer.text)
+            assert "decision service does not answer" in answer.json()["error"]["message"]
+            assert Site(proxy, made).ask(IR).status == 403
+            assert selftest(proxy).returncode == 1
+
+
+def test_a_service_that_is_slow_is_a_service_that_does_not_answer(
+    service: Running, upstream: Upstream, tmp_path: Path
+) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for edge in Edge:
+            proxy = write(
+                edge, tmp_path / edge, table(service), world(), token=ENVOY, patience_s=1,
+                service=f"127.0.0.1:{silent.getsockname()[1]}",
+                upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",),
+            )  # fmt: skip
+            with running_proxy(proxy):
+                answer = Site(proxy, service).ask(US)
+
+                assert answer.status == 503, (edge, answer.text)
+                assert "decision service does not answer" in answer.json()["error"]["message"]

@@ -1,0 +1,186 @@
+"""Checks for proxies: with the body, and without."""
+
+import json
+
+import pytest
+
+from service.running import DE, IR, LLAMA, OPUS, PICTURES, TOKEN, US, WEAK, Running
+
+IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+CHAT = "/v1/chat/completions"
+
+
+def test_a_permitted_request_goes_on_with_the_policys_headers(service: Running) -> None:
+    answer = service.check()
+
+    assert (answer.status, answer.text) == (200, b"")
+    assert answer.headers["x-bailiwick-decision"].startswith("dec_")
+    assert answer.headers["x-moderation"] == "strict"
+
+
+def test_a_denied_request_is_refused_in_its_callers_dialect(service: Running) -> None:
+    messages, chat = service.check(address=DE), service.check(PICTURES, IR, path=CHAT)
+
+    assert messages.status == chat.status == 403
+    assert messages.json()["error"]["type"] == "permission_error"
+    assert chat.json()["error"]["type"] == "request_forbidden"
+
+
+def test_the_decision_and_the_asker_are_on_record(service: Running) -> None:
+    id_ = service.check(address=DE).headers["x-bailiwick-decision"]
+    service.check()  # a permit's record waits for those before it
+
+    (record,) = [one for one in service.records("decision") if one["id"] == id_]
+    assert (record["asker"], record["layer"], record["effect"]) == ("edge", "edge", "deny")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"model":"claude-opus-4-1","model":"meta/llama-3.1-405b"}',
+        b'{"Model":"claude-opus-4-1"}',
+        b'{"model":"claude-opus-4-1","fallbacks":["x"]}',
+        b'{"model":7}',
+        b'{"mod\\u0065l":"claude-opus-4-1","model":"meta/llama-3.1-405b"}',
+        b"[" * 5000,
+    ],
+)
+def test_a_body_that_can_be_read_in_two_ways_is_refused(service: Running, raw: bytes) -> None:
+    headers = {"x-bailiwick-token": TOKEN, "x-api-key": service.key, "x-forwarded-for": US}
+    answer = service.send("/check/v1/messages", raw, headers)
+
+    assert answer.status == 400
+
+
+def test_an_escaped_key_is_read(service: Running) -> None:
+    raw = b'{"mod\\u0065l":"claude-opus-4-1","max_tokens":5,"messages":[]}'
+    headers = {"x-bailiwick-token": TOKEN, "x-api-key": service.key, "x-forwarded-for": DE}
+
+    assert service.send("/check/v1/messages", raw, headers).status == 403
+
+
+@pytest.mark.parametrize("key", ["", "bw_wrong"])
+def test_a_caller_without_a_good_key_is_told_so(service: Running, key: str) -> None:
+    answer = service.check(headers={"x-api-key": key})
+
+    assert answer.status == 401
+    assert answer.json()["error"]["type"] == "authentication_error"
+
+
+def test_the_proxys_own_address_is_never_the_clients(service: Running) -> None:
+    for forged in ("", "127.0.0.1", f"{US}, 10.0.0.1", "unknown", f"{US}, nonsense"):
+        assert service.check(address=forged).status == 403
+    assert service.check(address=f"{DE}, {US}").status == 200  # the rightmost is what we saw
+
+
+@pytest.mark.parametrize("token", ["", "wrong", WEAK])
+def test_a_proxy_that_may_not_ask_gets_an_error_and_no_pass(service: Running, token: str) -> None:
+    answer = service.check(token=token)
+
+    assert answer.status == 503
+
+
+def test_paths_that_nobody_listed_are_refused(service: Running) -> None:
+    assert service.check(path="/v1/files").status == 404
+    assert service.check(path="/").status == 404
+
+
+def test_the_list_of_models_is_for_those_who_may_use_one(service: Running) -> None:
+    headers = {"x-bailiwick-token": TOKEN, "x-api-key": service.key, "x-forwarded-for": DE}
+
+    assert service.send("/check/v1/models", None, headers).status == 200
+    assert service.send("/check/v1/models", None, {**headers, "x-forwarded-for": IR}).status == 403
+
+
+def test_a_limit_that_the_body_exceeds_is_refused_because_nobody_can_lower_it(
+    service: Running,
+) -> None:
+    within = service.check(PICTURES, DE, path=CHAT, max_completion_tokens=100, max_tokens=100)
+    beyond = service.check(PICTURES, DE, path=CHAT, max_completion_tokens=101, max_tokens=100)
+
+    assert within.status == 200
+    assert beyond.status == 400
+    assert "100" in beyond.json()["error"]["message"]
+
+
+def test_a_denied_feature_is_seen_in_the_body(service: Running) -> None:
+    answer = service.check(PICTURES, DE, path=CHAT, messages=IMAGE, max_tokens=5)
+
+    assert answer.status == 403
+
+
+def test_quotas_are_counted(service: Running) -> None:
+    service.accounts.add_account("Slow", id="slow", actor="t", reason="t")
+    service.accounts.set_evidence("slow", "billing", ["US"], actor="t", reason="t")
+    service.accounts.set_label("slow", "slow", actor="t", reason="t")
+    key = service.accounts.add_key("slow", actor="t", reason="t").raw
+    service.until(lambda: service.check(address=IR, headers={"x-api-key": key}).status == 403)
+
+    statuses = [service.check(headers={"x-api-key": key}).status for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+
+
+# -- without the body --------------------------------------------------------------------------
+
+
+def test_with_the_proxys_word_for_the_model_the_answer_is_plain(service: Running) -> None:
+    home = service.forward(x_bailiwick_model=OPUS)
+    abroad = service.forward(DE, x_bailiwick_model=OPUS)
+
+    assert (home.status, home.headers["x-moderation"]) == (200, "strict")
+    assert abroad.status == 403
+
+
+def test_without_a_model_nothing_is_guessed(service: Running) -> None:
+    assert service.forward(DE).status == 403
+    assert service.forward(IR).status == 403
+    assert service.forward(DE, uri="/v1/models", x_original_method="GET").status == 200
+    assert service.forward(IR, uri="/v1/models", x_original_method="GET").status == 403
+
+
+def test_features_that_nobody_saw_are_not_taken_for_none(service: Running) -> None:
+    pictures = {"x_bailiwick_model": PICTURES}
+
+    assert service.forward(US, CHAT, **pictures, x_bailiwick_features="image_input").status == 200
+    assert service.forward(US, CHAT, **pictures).status == 200  # denied nowhere in the US
+    assert service.forward(DE, CHAT, **pictures).status == 403
+    assert service.forward(DE, CHAT, **pictures, x_bailiwick_features="image_input").status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_forwarded_method": "POST", "x_forwarded_uri": "/v1/messages?beta=true"},
+        {"x_original_method": "post", "x_original_uri": "/v1/messages"},
+    ],
+)
+def test_traefik_caddy_and_nginx_describe_requests_each_in_its_way(
+    service: Running, headers: dict[str, str]
+) -> None:
+    assert service.forward(**headers, x_bailiwick_model=LLAMA).status == 200
+
+
+def test_a_request_that_nobody_describes_is_refused(service: Running) -> None:
+    nothing = service.forward(uri="", x_bailiwick_model=LLAMA)
+    method = service.forward(x_original_method="", x_bailiwick_model=LLAMA)
+
+    assert nothing.status == method.status == 403
+
+
+def test_only_who_may_say_the_model_is_believed(service: Running) -> None:
+    answer = service.forward(x_bailiwick_model=LLAMA, x_bailiwick_token=WEAK)
+
+    assert answer.status == 403
+    assert "may not say addresses" in json.loads(answer.text)["error"]["message"]
+
+
+def test_questions_are_counted(service: Running) -> None:
+    service.check()
+    counted = 'bailiwick_service_questions_total{asker="edge",effect="permit",endpoint="/check"'
+    service.until(lambda: counted in service.metrics())
+
+    text = service.metrics()
+    assert US not in text
