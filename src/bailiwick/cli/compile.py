@@ -55,7 +55,7 @@ def run(
             say(f"[bold]{escape(name)}[/]")
             say(escape(text))
     else:
-        _write(out, {**policies, **made.reports()})
+        _write(out, {**made.files, **policies, **made.reports()})
     summary(made)
 
 

@@ -16,6 +16,16 @@ from bailiwick.cloud.aws.calls import (
     foundation_model,
     makes_profile,
 )
+from bailiwick.cloud.aws.deployed import (
+    Deployed,
+    at_root,
+    fetch_deployed,
+    opaque_resources,
+    organizations_client,
+    rails_of,
+    read_deployed,
+)
+from bailiwick.cloud.aws.described import Described, read_described
 from bailiwick.cloud.aws.profiles import (
     UNSPECIFIED,
     Profiles,
@@ -36,8 +46,9 @@ from bailiwick.cloud.aws.scp import (
 
 __all__ = [
     "FULL_ACCESS", "MANTLE", "NAMES_MODEL", "OPAQUE", "POLICY_ACTIONS", "UNSPECIFIED",
-    "Actions", "Answer", "Call", "Caller", "Check", "Guardrails", "Profiles", "ScpStatement",
-    "Statements", "Verdict",
-    "aws_actions", "default_profiles", "expand", "foundation_model", "guardrails",
-    "holds", "import_profiles", "makes_profile", "parse_scp",
+    "Actions", "Answer", "Call", "Caller", "Check", "Deployed", "Described", "Guardrails",
+    "Profiles", "ScpStatement", "Statements", "Verdict",
+    "at_root", "aws_actions", "default_profiles", "expand", "fetch_deployed", "foundation_model",
+    "guardrails", "holds", "import_profiles", "makes_profile", "opaque_resources",
+    "organizations_client", "parse_scp", "rails_of", "read_deployed", "read_described",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ there is no output.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -43,7 +43,7 @@ from bailiwick.errors import BailiwickError, InvalidInput, Problem, Severity
 from bailiwick.policy import BUILTIN, did_you_mean
 from bailiwick.targets.aws.accounts import Accounts
 from bailiwick.targets.aws.behaviour import Behaviours
-from bailiwick.targets.aws.matrix import Case, Matrix
+from bailiwick.targets.aws.matrix import NEW_ACCOUNT, Case, Matrix
 from bailiwick.targets.aws.models import bedrock_models
 from bailiwick.targets.aws.statements import Draft, Writer, joined
 from bailiwick.targets.compiled import Compiled, Statement, escaped, minified, terraform_text
@@ -125,7 +125,7 @@ def compile_aws(
     require_acknowledged(residues, Cloud.AWS)
     placed = work.placed()
     warnings = _check_sizes(placed)
-    cases = list(work.matrix(placed))
+    cases = work.matrix(placed)
     _prove(attached(placed, tree), cases, options.profiles)
     return Compiled(
         Cloud.AWS,
@@ -191,14 +191,20 @@ class AwsWork:
         scopes = _scopes(self.tree, self.options.attach)
         return [one for scope in scopes for one in self.policies(scope)]
 
-    def matrix(self, placed: Iterable[Placed]) -> Iterator[Case]:
-        """Generate the cases; accounts that the guardrails tell apart are apart."""
-        tests = [one for policy in placed for one in parse_scp(policy.name, policy.text)]
+    def matrix(self, placed: Iterable[Placed]) -> list[Case]:
+        """Generate the cases that prove policies of our own."""
+        found = self.cases(
+            [one for policy in placed for one in parse_scp(policy.name, policy.text)]
+        )
+        if self.options.attach is Attach.ROOT:
+            return found
+        return [case for case in found if case.levels != (self.tree.root.id, NEW_ACCOUNT)]
+
+    def cases(self, statements: Sequence[ScpStatement]) -> list[Case]:
+        """Generate the cases; accounts that some statements tell apart are apart."""
         accounts = Accounts(self.tree)
         made = Matrix(self.questions, self.tree, accounts, self.models, self.options.profiles)
-        for case in made.cases(lambda account: _signature(tests, self.tree, account)):
-            if self.options.attach is Attach.ROOT or case.levels != (self.tree.root.id, NEW):
-                yield case
+        return list(made.cases(lambda account: _signature(statements, self.tree, account)))
 
     def rules_about(self, draft: Draft) -> tuple[str, ...]:
         """Name the rules in force about the models of a statement."""
@@ -349,15 +355,12 @@ def attached(placed: Iterable[Placed], tree: Tree) -> Guardrails:
         for name in (
             *(unit.id for unit in tree.root.every()),
             *(account.id for account in tree.accounts()),
-            NEW,
+            NEW_ACCOUNT,
         )
     }
     for one in placed:
         levels[one.target] += parse_scp(one.name, one.text)
     return guardrails(levels)
-
-
-NEW = "000000000000"
 
 
 def evaluate(case: Case, rails: Guardrails, profiles: Profiles) -> Verdict:

@@ -1,0 +1,125 @@
+"""The commands, on the example that comes with the project."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bailiwick.cli import app
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cloud"
+POLICY, ORG = str(EXAMPLE / "policy.yaml"), str(EXAMPLE / "organisation.yaml")
+MODEL = "anthropic.claude-opus-5"
+
+
+def run(*words: str, status: int = 0, text: str | None = None) -> str:
+    done = CliRunner().invoke(app, words, input=text)
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("guardrails")
+    printed = run(
+        "compile", "aws", POLICY, "--org", ORG, "--out", str(out), "--format", "terraform"
+    )
+    assert "frontier-in-us" in printed
+    assert "not reached" in printed
+    return out
+
+
+def test_the_example_passes_its_own_tests() -> None:
+    assert "2 passed, 0 failed" in run("policy", "test", POLICY)
+
+
+def test_compiling_writes_policies_terraform_and_reports(written: Path) -> None:
+    names = {one.name for one in written.iterdir()}
+
+    assert names >= {
+        "bailiwick-1.json",
+        "bailiwick.tf.json",
+        "manifest.json",
+        "residue.json",
+        "matrix.jsonl",
+    }
+    residue = json.loads((written / "residue.json").read_text())
+    assert {one["coverage"] for one in residue["rules"]} == {"exact"}
+    manifest = json.loads((written / "manifest.json").read_text())
+    assert {rule for one in manifest["statements"] for rule in one["rules"]} == {"frontier-in-us"}
+    for line in (written / "matrix.jsonl").read_text().splitlines():
+        assert json.loads(line)["want"] in {"permit", "deny"}
+
+
+def test_what_was_written_is_checked_and_a_change_to_it_is_found(
+    written: Path, tmp_path: Path
+) -> None:
+    assert "0 differ from the policy" in run(
+        "cloud", "check", POLICY, "--org", ORG, "--scp", str(written)
+    )
+
+    for path in written.glob("bailiwick-*.json"):
+        text = path.read_text().replace('"us-east-1",', '"us-east-1","eu-central-1",')
+        (tmp_path / path.name).write_text(text)
+    printed = run(
+        "cloud", "audit", POLICY, "--org", ORG, "--scp", str(tmp_path), "--json", status=1
+    )
+    found = json.loads(printed)["differences"]
+    assert {(one["finding"], one["region"]) for one in found} == {("lets through", "eu-central-1")}
+    assert all(one["account"] == "111111111111" or one["account"] == "*" for one in found)
+
+
+def test_explain_answers_from_a_call_and_from_standard_input() -> None:
+    words = ("cloud", "explain", "-p", POLICY, "--org", ORG)
+
+    assert "because of no match with rule `frontier-in-us`" in run(
+        *words, f"bedrock:Converse {MODEL} in eu-central-1 by 111111111111"
+    )
+    record = {
+        "eventSource": "bedrock.amazonaws.com",
+        "eventName": "InvokeModel",
+        "awsRegion": "us-east-1",
+        "recipientAccountId": "111111111111",
+        "requestParameters": {"modelId": f"global.{MODEL}"},
+    }
+    answer = json.loads(run(*words, "-", "--json", text=json.dumps(record)))
+    assert answer["deciding"] == 3
+    assert answer["policy"] == "deny"
+    assert answer["rules"] == ["frontier-in-us"]
+
+
+def test_an_audit_needs_to_know_where_to_look() -> None:
+    done = CliRunner().invoke(app, ["cloud", "audit", POLICY, "--org", ORG])
+
+    assert "either from `--scp` or from `--live`" in str(done.exception)
+
+
+PLUGINS = os.environ.get("TF_PLUGIN_DIR")
+
+
+@pytest.mark.skipif(
+    shutil.which("terraform") is None or PLUGINS is None,
+    reason="needs terraform, and TF_PLUGIN_DIR with the provider hashicorp/aws",
+)
+def test_terraform_validates_and_applies_what_is_written(written: Path, tmp_path: Path) -> None:
+    """With a mocked provider, so that no credentials are needed."""
+    shutil.copy(written / "bailiwick.tf.json", tmp_path)
+    names = [path.stem for path in written.glob("bailiwick-*.json")]
+    checks = "".join(
+        "  assert {\n"
+        f"    condition = length(aws_organizations_policy.{name}.content) <= 10240\n"
+        '    error_message = "too long"\n  }\n'
+        for name in names
+    )
+    text = 'mock_provider "aws" {}\nrun "apply" {\n' + checks + "}\n"
+    (tmp_path / "fits.tftest.hcl").write_text(text)
+
+    for words in (["init", "-backend=false", f"-plugin-dir={PLUGINS}"], ["validate"], ["test"]):
+        done = subprocess.run(
+            ["terraform", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
