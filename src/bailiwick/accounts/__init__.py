@@ -26,7 +26,10 @@ from bailiwick.accounts.listing import (
 from bailiwick.accounts.machine import TABLE
 from bailiwick.accounts.moves import Moved
 from bailiwick.accounts.opening import upgrade
+from bailiwick.accounts.report import TransparencyReport, transparency_report
+from bailiwick.accounts.steps import Step
 from bailiwick.accounts.store import AccountStore, StoreStatus
+from bailiwick.accounts.sweep import Impact, Swept, confirm, impact, sweep
 from bailiwick.accounts.values import (
     ACCOUNT_STATUSES,
     AUTOMATION,
@@ -62,14 +65,22 @@ __all__ = [
     "Flag",
     "Grade",
     "Item",
+    "Impact",
     "KeyRow",
     "KeySecret",
     "LabelRow",
     "Moved",
     "NewKey",
     "NoSuchAppeal",
+    "Step",
     "StoreStatus",
+    "Swept",
+    "TransparencyReport",
+    "confirm",
+    "impact",
     "list_accounts",
     "show_account",
+    "sweep",
+    "transparency_report",
     "upgrade",
 ]

@@ -82,11 +82,16 @@ def move_by_person(
     return _apply(change, standing, row.number, target, code, None, facts, rules, second, case)
 
 
-def move_by_step(change: Change, account: Row[Any], rules: Rules) -> Step | None:
-    """Make the one change that automation may make now, read anew; ``None``: there is none."""
+def move_by_step(
+    change: Change, account: Row[Any], rules: Rules, *, only: Step | None = None
+) -> Step | None:
+    """Make the one change that automation may make now, read anew; ``None``: there is none.
+
+    ``only``: make it if it is that one, as it was planned.
+    """
     standing = read_standing(change.connection, account, now_of(change))
     step = next_step(standing, rules.policy, now_of(change))
-    if step is None:
+    if step is None or (only is not None and step != only):
         return None
     facts = [one.as_dict() for one in step.flag.facts] if step.flag else _all_facts(standing)
     _apply(change, standing, step.number, step.target, step.code, step.flag, facts, rules)

@@ -1,13 +1,24 @@
 """``bailiwick accounts``: statuses, findings, cases and appeals, under the policy in force."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from bailiwick.accounts import DISPOSITIONS, QUEUES, REASONS, Desk, Moved
+from bailiwick.accounts import (
+    DISPOSITIONS,
+    QUEUES,
+    REASONS,
+    Desk,
+    Moved,
+    confirm,
+    impact,
+    sweep,
+    transparency_report,
+)
 from bailiwick.bootstrap import load_policy, read_settings
 from bailiwick.cli.accounts import (
     DEFAULT_CONFIG,
@@ -23,6 +34,7 @@ from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
 from bailiwick.decision import compile_table
 from bailiwick.errors import BailiwickError
+from bailiwick.facts import read_time
 
 __all__ = ["app"]
 
@@ -248,3 +260,82 @@ def appeal(
     say(f"{view.id} of {escape(view.account)} ({view.status}): {view.state}, until {view.until}")
     if view.answer:
         say(f"answer: {escape(view.answer)}")
+
+
+@app.command(name="impact")
+def impact_command(
+    confirmed: Annotated[
+        bool, typer.Option("--confirm", help="Agree to it, so that the next sweep does it.")
+    ] = False,
+    reason: Why = "",
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who would change under a policy, without changing anybody."""
+    opened_desk = desk(config, database, secret, policy)
+    found = confirm(opened_desk, by=acting(by), reason=reason) if confirmed else impact(opened_desk)
+    if as_json:
+        say_json(
+            {
+                "accounts": found.accounts, "adverse": found.adverse, "allowed": found.allowed,
+                "agreed": found.agreed, "needs_confirmation": found.needs_confirmation,
+                "steps": [
+                    {"account": one.account, "from": one.source, "to": one.target, "code": one.code}
+                    for one in found.steps
+                ],
+            }
+        )  # fmt: skip
+        return
+    say_table(
+        ["account", "from", "to", "code", "finding"],
+        (
+            (one.account, one.source, one.target, one.code, one.flag.finding if one.flag else "")
+            for one in found.steps
+        ),
+    )
+    say(f"{len(found.steps)} of {found.accounts} would change, {found.adverse} for the worse")
+    if confirmed:
+        say("confirmed")
+    elif found.needs_confirmation:
+        say("[yellow]a person must confirm it: bailiwick accounts impact --confirm --reason ...[/]")
+
+
+@app.command(name="sweep")
+def sweep_command(
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    policy: Policy = None,
+) -> None:
+    """Judge what has changed and move clocks on, once. A running gateway does it by itself."""
+    done = sweep(desk(config, database, secret, policy))
+    moved = ", ".join(f"{count} {target}" for target, count in sorted(done.moved.items()))
+    say(moved or "nothing changed")
+    if done.held:
+        say(f"[yellow]{done.held} wait for confirmation: bailiwick accounts impact[/]")
+    if done.capped:
+        say(f"[yellow]{done.capped} suspensions wait for the next hour[/]")
+    if done.late:
+        say(f"[yellow]{done.late} cases are late[/]")
+
+
+@app.command()
+def report(
+    since: Annotated[str, typer.Option("--from", help="From then on (ISO 8601).")],
+    until: Annotated[str, typer.Option("--to", help="Before then.")],
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count decisions, reviews and appeals of a time, for a transparency report."""
+    accounts = opened(config, database, secret)
+    found = asdict(transparency_report(accounts.engine, read_time(since), read_time(until)))
+    if as_json:
+        say_json(found)
+        return
+    say_table(["what", "count"], ((name, str(value)) for name, value in found.items()))
