@@ -44,9 +44,7 @@ def policy(text: str = POLICY) -> Policy:
 
 
 def desk(database: AccountDatabase, text: str = POLICY) -> Desk:
-    """A desk under a policy whose revision is its digest."""
-    made = policy(text)
-    return Desk(database, made, made.digest, appeal_link="https://gate.example/appeal/{token}")
+    return Desk(database, policy(text), appeal_link="https://gate.example/appeal/{token}")
 
 
 def suspend(database: AccountDatabase, account: str, code: str = "terms.breach") -> Moved:

@@ -8,11 +8,21 @@ decided and appeals answered; ``list_accounts`` and ``show_account`` read for pe
 from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
 from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
 from bailiwick.accounts.database import AccountDatabase
+from bailiwick.accounts.delivery import (
+    Folder,
+    Mail,
+    NotDelivered,
+    Notice,
+    Transport,
+    Webhook,
+    deliver_notices,
+)
 from bailiwick.accounts.derive import Evidence
 from bailiwick.accounts.desk import Decided, Desk
 from bailiwick.accounts.engine import AccountsUnavailable
 from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
+from bailiwick.accounts.lease import drop_lease, hold_lease
 from bailiwick.accounts.listing import (
     AccountDetails,
     AccountSummary,
@@ -26,6 +36,7 @@ from bailiwick.accounts.listing import (
 from bailiwick.accounts.machine import TABLE
 from bailiwick.accounts.moves import Moved
 from bailiwick.accounts.opening import upgrade
+from bailiwick.accounts.relay import relay_history
 from bailiwick.accounts.report import TransparencyReport, transparency_report
 from bailiwick.accounts.steps import Step
 from bailiwick.accounts.store import AccountStore, StoreStatus
@@ -63,22 +74,32 @@ __all__ = [
     "EvidenceRow",
     "HistoryRow",
     "Flag",
+    "Folder",
     "Grade",
     "Item",
     "Impact",
     "KeyRow",
     "KeySecret",
     "LabelRow",
+    "Mail",
     "Moved",
     "NewKey",
     "NoSuchAppeal",
+    "NotDelivered",
+    "Notice",
     "Step",
     "StoreStatus",
     "Swept",
     "TransparencyReport",
+    "Transport",
+    "Webhook",
     "confirm",
+    "deliver_notices",
+    "drop_lease",
+    "hold_lease",
     "impact",
     "list_accounts",
+    "relay_history",
     "show_account",
     "sweep",
     "transparency_report",

@@ -49,13 +49,12 @@ class Desk:
         self,
         database: AccountDatabase,
         policy: Policy,
-        revision: str,
         *,
         appeal_link: str | None = None,
     ) -> None:
-        """``revision`` is the table's; ``appeal_link`` a URL with ``{token}`` in it."""
+        """``appeal_link``: URL of the page where one appeals, with ``{token}`` in it."""
         self.database = database
-        self.rules = Rules(policy, revision, appeal_link)
+        self.rules = Rules(policy, policy.digest, appeal_link)
 
     # -- statuses ------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Rules:
 
     policy: Policy
     revision: str
+    """The policy's digest."""
     appeal_link: str | None = None
     """Where one appeals, with ``{token}`` in it."""
 

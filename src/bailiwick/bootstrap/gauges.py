@@ -5,6 +5,7 @@ from typing import Final
 from prometheus_client import Gauge
 
 from bailiwick.accounts import AccountStore
+from bailiwick.bootstrap.keeper import KeeperStatus
 from bailiwick.bootstrap.reload import ReloadStatus
 from bailiwick.pipeline import Pipeline
 
@@ -28,10 +29,33 @@ LOST: Final = Gauge(
     "Records that nobody waited for and that could not be kept.",
     multiprocess_mode="livesum",
 )
+HELD: Final = Gauge(
+    "bailiwick_sweep_held",
+    "Accounts that automation would restrict or suspend, and that wait for a person's agreement.",
+    multiprocess_mode="livemax",
+)
+CAPPED: Final = Gauge(
+    "bailiwick_sweep_capped",
+    "Suspensions that wait because automation has made as many as it may in an hour.",
+    multiprocess_mode="livemax",
+)
+UNSENT: Final = Gauge(
+    "bailiwick_notices_unsent",
+    "Notices that could not leave in the last round.",
+    multiprocess_mode="livemax",
+)
 
 
-def report(reload: ReloadStatus, accounts: AccountStore | None, pipeline: Pipeline | None) -> None:
+def report(
+    reload: ReloadStatus,
+    accounts: AccountStore | None,
+    pipeline: Pipeline | None,
+    keeper: KeeperStatus,
+) -> None:
     """Write everything down."""
+    HELD.set(keeper.held)
+    CAPPED.set(keeper.capped)
+    UNSENT.set(keeper.unsent)
     REFUSED.set(reload.failed_at is not None)
     if accounts is not None:
         ACCOUNTS_AGE.set(accounts.status().age.total_seconds())

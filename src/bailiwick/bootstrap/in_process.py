@@ -34,7 +34,9 @@ class InProcess:
         accounts = settings.accounts
         AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
         node = f"{settings.audit.node}-app"
-        worker = Worker(config.absolute(), settings, upstreams, MOST_PROCESSES, node)
+        worker = Worker(
+            config.absolute(), settings, upstreams, MOST_PROCESSES, node, keeps_accounts=False
+        )
         worker.begin()
         return cls(worker, limits_of(settings), settings.quotas.storage)
 

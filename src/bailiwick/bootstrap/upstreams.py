@@ -119,13 +119,8 @@ def _upstream(
 def _secret(
     key: KeySettings, upstream: str, environment: Environment, report: Callable[[Problem], None]
 ) -> str | None:
-    if key.env is not None:
-        found = environment.get(key.env, "").strip()
-        where = f"the environment variable `{key.env}`"
-    else:
-        found = _read_secret(key.file) if key.file else ""
-        where = f"the file `{key.file}`"
-    if not found or not found.isascii() or not found.isprintable():
+    found, where = find_key(key, environment)
+    if found is None:
         report(
             Problem(
                 f"upstream `{upstream}`: {where} holds no key",
@@ -133,8 +128,19 @@ def _secret(
                 code="upstream.key",
             )
         )
-        return None
     return found
+
+
+def find_key(key: KeySettings, environment: Environment) -> tuple[str | None, str]:
+    """Find a secret that settings name, and say where it was looked for."""
+    if key.env is not None:
+        found = environment.get(key.env, "").strip()
+        where = f"the environment variable `{key.env}`"
+    else:
+        found = _read_secret(key.file) if key.file else ""
+        where = f"the file `{key.file}`"
+    usable = bool(found) and found.isascii() and found.isprintable()
+    return (found if usable else None), where
 
 
 def _read_secret(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from bailiwick.accounts import AccountDatabase, AccountStore
 from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
 from bailiwick.audit import Settings as AuditOptions
+from bailiwick.bootstrap.keeper import Keeper
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.reload import Reloader
 from bailiwick.bootstrap.status import Parts, status_of
@@ -62,8 +63,13 @@ class Worker:
         upstreams: tuple[Upstream, ...],
         workers: int,
         node: str | None = None,
+        *,
+        keeps_accounts: bool = True,
     ) -> None:
-        """``node``: the name in records, where it is not the settings'."""
+        """``node``: the name in records, where it is not the settings'.
+
+        ``keeps_accounts``: take part in the background work on accounts.
+        """
         self._settings = settings
         self._workers = workers
         self._node = node or settings.audit.node
@@ -73,6 +79,8 @@ class Worker:
         self._world: World | None = None
         self._lacking: dict[str, str] = {}
         self._reloader = Reloader(config, settings, upstreams, self._use, utc_now)
+        self._keeper = Keeper(settings, self._node, lambda: self._world, lambda: self._audit)
+        self._keeps_accounts = keeps_accounts
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="worker", daemon=True)
 
@@ -111,7 +119,7 @@ class Worker:
         """Say how this worker is, in JSON values."""
         from bailiwick.bootstrap import gauges
 
-        gauges.report(self._reloader.status, self._accounts, self._pipeline)
+        gauges.report(self._reloader.status, self._accounts, self._pipeline, self._keeper.status)
         return status_of(
             Parts(self._world, self._accounts, self._audit, self._reloader.status, self._lacking),
             utc_now(),
@@ -129,11 +137,14 @@ class Worker:
         self._find()
         self._reloader.start()
         self._thread.start()
+        if self._keeps_accounts:
+            self._keeper.start()
 
     def close(self) -> None:
         """Stop looking, write what is queued."""
         self._stop.set()
         self._thread.join()
+        self._keeper.close()
         self._reloader.close()
         if self._accounts is not None:
             self._accounts.close()

@@ -32,7 +32,6 @@ from bailiwick.cli.accounts import (
 )
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
-from bailiwick.decision import compile_table
 from bailiwick.errors import BailiwickError
 from bailiwick.facts import read_time
 
@@ -55,9 +54,8 @@ def desk(
     if path is None:
         raise BailiwickError("there is no policy", "name one with --policy, or give --config")
     loaded = load_policy(path, settings.catalog if settings else ())
-    table = compile_table(loaded.policy, loaded.catalog)
     link = settings.accounts.appeal_link if settings else None
-    return Desk(opened(config, database, secret), loaded.policy, table.revision, appeal_link=link)
+    return Desk(opened(config, database, secret), loaded.policy, appeal_link=link)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from bailiwick.settings.shape import (
     LimitSettings,
     ListenSettings,
     LoggingSettings,
+    NoticeSettings,
     QuotaSettings,
     ReloadSettings,
     ServiceSettings,
@@ -24,6 +25,6 @@ __all__ = [
     "FILE_NAME", "Settings", "default_settings", "read_settings", "settings_schema",
     "Key", "describe",
     "AccountSettings", "AdminSettings", "AskerSettings", "AuditSettings", "KeySettings",
-    "LimitSettings", "ListenSettings", "LoggingSettings", "QuotaSettings", "ReloadSettings",
-    "ServiceSettings", "TimeoutSettings", "TlsSettings", "UpstreamSettings",
+    "LimitSettings", "ListenSettings", "LoggingSettings", "NoticeSettings", "QuotaSettings",
+    "ReloadSettings", "ServiceSettings", "TimeoutSettings", "TlsSettings", "UpstreamSettings",
 ]  # fmt: skip

@@ -1,0 +1,146 @@
+"""The background work on accounts: sweep, send notices, put the history on record.
+
+Every worker has a keeper; the one that holds the lease works. When the database or the audit log
+cannot be used it waits, and says so once.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bailiwick.accounts import (
+    AccountDatabase,
+    Desk,
+    Transport,
+    deliver_notices,
+    drop_lease,
+    hold_lease,
+    relay_history,
+    sweep,
+)
+from bailiwick.audit import AuditLog
+from bailiwick.bootstrap.notices import make_transport
+from bailiwick.errors import BailiwickError
+from bailiwick.pipeline import World
+from bailiwick.settings import Settings
+
+LOOK_S = 1.0
+KEEP_LEASE_S = 10.0
+
+log = logging.getLogger("bailiwick.keeper")
+
+
+@dataclass(slots=True)
+class KeeperStatus:
+    """What the last rounds did."""
+
+    leads: bool = False
+    held: int = 0
+    """Accounts that wait for a person's confirmation."""
+    capped: int = 0
+    """Suspensions that wait for the next hour."""
+    unsent: int = 0
+    """Notices that could not leave in the last round."""
+    error: str | None = None
+
+
+class Keeper:
+    """Works in a thread until it is closed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        node: str,
+        world: Callable[[], World | None],
+        audit: Callable[[], AuditLog | None],
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._settings = settings
+        self._node = node
+        self._world = world
+        self._audit = audit
+        self._environment = environment
+        self._holder = f"{node}/{socket.gethostname()[:40]}/{os.getpid()}"
+        self._database: AccountDatabase | None = None
+        self._transport: Transport | None = None
+        self._next_sweep = self._next_lease = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self.status = KeeperStatus()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, and let another worker go on."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._database is not None:
+            try:
+                if self.status.leads:
+                    drop_lease(self._database, self._holder)
+            except BailiwickError as error:
+                log.warning("%s", error)
+            self._database.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            try:
+                self.work()
+            except Exception as error:  # noqa: BLE001 - the thread must outlive what nobody foresaw
+                self._note(f"{type(error).__name__}: {error}")
+            else:
+                self._note(None)
+
+    def work(self) -> None:
+        """Do one round of what is due."""
+        database = self._opened()
+        now = time.monotonic()
+        if now >= self._next_lease:
+            self.status.leads = hold_lease(database, self._holder)
+            self._next_lease = now + KEEP_LEASE_S
+        if not self.status.leads:
+            return
+        world, audit = self._world(), self._audit()
+        if world is not None and now >= self._next_sweep:
+            self._sweep(database, world)
+            self._next_sweep = now + self._settings.accounts.sweep.total_seconds()
+        if self._transport is not None:
+            _, self.status.unsent = deliver_notices(database, self._transport)
+        if audit is not None:
+            directory = self._settings.audit.directory
+            asyncio.run(relay_history(database, audit, directory, self._node))
+
+    def _sweep(self, database: AccountDatabase, world: World) -> None:
+        link = self._settings.accounts.appeal_link
+        done = sweep(Desk(database, world.table.policy, appeal_link=link))
+        if done.held and done.held != self.status.held:
+            log.error(
+                "%d accounts would be restricted or suspended at a time; nobody is until a person "
+                "has confirmed it: `bailiwick accounts impact`",
+                done.held,
+            )
+        if done.capped and done.capped != self.status.capped:
+            log.error("automation has suspended as many accounts as it may in an hour; %d wait",
+                      done.capped)  # fmt: skip
+        self.status.held, self.status.capped = done.held, done.capped
+
+    def _opened(self) -> AccountDatabase:
+        if self._database is None:
+            accounts = self._settings.accounts
+            self._database = AccountDatabase.open(accounts.url, accounts.secret)
+            if accounts.notices is not None:
+                self._transport = make_transport(accounts.notices, self._environment)
+        return self._database
+
+    def _note(self, error: str | None) -> None:
+        if error is not None and error != self.status.error:
+            log.error("accounts are not looked after: %s", error)
+        self.status.error = error
