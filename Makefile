@@ -6,10 +6,10 @@ INSTALL := pip --disable-pip-version-check install --quiet
 PIP := $(BIN)/python -m $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-deps test-deps lock clean litellm
+.PHONY: help demo demo-traffic test check bench bench-deps test-deps lock clean litellm
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.demo: locks/demo.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bailiwick needs Python 3.11 or later: make PYTHON=python3.11 demo")'
@@ -24,6 +24,9 @@ $(VENV)/.dev: locks/dev.lock $(VENV)/.demo
 
 demo: $(VENV)/.demo  ## Start a gateway with a policy and send it requests from many places (ARGS=--once exits)
 	@$(BIN)/python -m examples.demo $(ARGS)
+
+demo-traffic: $(VENV)/.dev  ## Make a month of traffic and ask what a change of policy would cost (ARGS="--rows N")
+	@$(BIN)/python -m examples.traffic $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test; says what was skipped and why
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -16,7 +16,9 @@ from benchmarks import machine
 from benchmarks.options import Options
 from benchmarks.report import Section, markdown, show
 
-NAMES = ("decision", "location", "ownership", "audit", "logs", "gateway", "service", "edge")
+NAMES = (
+    "decision", "location", "ownership", "audit", "logs", "replay", "gateway", "service", "edge",
+)  # fmt: skip
 """Modules with ``run(options) -> Section``, in the order in which they run."""
 RESULTS = Path(__file__).with_name("results.md")
 

@@ -22,6 +22,7 @@ from bailiwick.accounts.desk import Decided, Desk
 from bailiwick.accounts.engine import AccountsUnavailable
 from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
+from bailiwick.accounts.known import known_accounts
 from bailiwick.accounts.lease import drop_lease, hold_lease
 from bailiwick.accounts.listing import (
     AccountDetails,
@@ -98,6 +99,7 @@ __all__ = [
     "drop_lease",
     "hold_lease",
     "impact",
+    "known_accounts",
     "list_accounts",
     "relay_history",
     "show_account",

@@ -10,7 +10,7 @@ from bailiwick.bootstrap.checks import prove
 from bailiwick.bootstrap.files import load_beside, load_policy
 from bailiwick.bootstrap.upstreams import route_facts
 from bailiwick.decision import compile_table
-from bailiwick.errors import Problem, Severity
+from bailiwick.errors import InvalidInput, Problem, Severity
 from bailiwick.gateway import Upstream
 from bailiwick.location import (
     AnonymizerSource,
@@ -19,7 +19,8 @@ from bailiwick.location import (
     Locator,
     load_locator,
 )
-from bailiwick.pipeline import ClientRules, World
+from bailiwick.pipeline import ClientRules, Route, World
+from bailiwick.policy import Loader
 from bailiwick.settings import Settings
 
 AnySource = TypeVar("AnySource", LocatedSource, AnonymizerSource)
@@ -30,6 +31,17 @@ Noting = Callable[[Path], None]
 def ignore(path: Path) -> None:
     """Note nothing."""
     del path
+
+
+def noting(note: Noting) -> Loader:
+    """Load the files that a policy names, and note each."""
+
+    def load(reference: str, from_file: str) -> tuple[str, str]:
+        if reference.endswith((".yaml", ".yml")):
+            note(Path(from_file).parent / reference)
+        return load_beside(reference, from_file)
+
+    return load
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +67,35 @@ def build_world(
     ``base`` is the folder of the settings file, ``previous`` the world in use, whose location
     sources stay where a newer file is bad; ``note`` hears of every file, also when it is bad.
     """
-
-    def load(reference: str, from_file: str) -> tuple[str, str]:
-        if reference.endswith((".yaml", ".yml")):
-            note(Path(from_file).parent / reference)
-        return load_beside(reference, from_file)
-
     for path in (settings.policy, *settings.catalog, *location_files(settings.location, base)):
         note(path)
-    loaded = load_policy(settings.policy, settings.catalog, load)
+    loaded = load_policy(settings.policy, settings.catalog, noting(note))
     table = compile_table(loaded.policy, loaded.catalog)
     location, unused = with_max_age(settings.location, loaded.policy.max_age_s)
     locator = load_locator(location, now, _locator(previous), base=base)
-    world = World(
-        table,
-        loaded.catalog,
-        locator,
-        client=client_rules(settings.location),
-        route=route_facts(upstreams, settings),
-    )
-    return Built(world, (*unused, *prove(world, settings, upstreams, now)))
+    client, route = client_rules(settings.location), route_facts(upstreams, settings)
+    tried, refused = build_shadow(settings, locator, route, note)
+    world = World(table, loaded.catalog, locator, client=client, route=route, shadow=tried)
+    return Built(world, (*unused, *refused, *prove(world, settings, upstreams, now)))
+
+
+def build_shadow(
+    settings: Settings, locator: Locator, route: Route, note: Noting
+) -> tuple[World | None, tuple[Problem, ...]]:
+    """Build the world of the policy that is only tried. A bad one stops nothing: it is reported."""
+    if settings.shadow is None:
+        return None, ()
+    note(settings.shadow)
+    try:
+        loaded = load_policy(settings.shadow, settings.catalog, noting(note))
+    except (InvalidInput, OSError) as error:
+        message = f"the shadow policy is refused and not tried: {str(error).splitlines()[0]}"
+        problem = Problem(
+            message, "see `bailiwick policy check`", None, Severity.WARNING, "shadow.refused"
+        )
+        return None, (problem,)
+    table = compile_table(loaded.policy, loaded.catalog)
+    return World(table, loaded.catalog, locator, route=route), ()
 
 
 def client_rules(location: LocationSettings) -> ClientRules:

@@ -20,7 +20,7 @@ from bailiwick.gateway import Upstream
 from bailiwick.pipeline import World
 from bailiwick.settings import Settings, UpstreamSettings
 
-LIVE = frozenset({"policy", "catalog", "location"})
+LIVE = frozenset({"policy", "catalog", "location", "shadow"})
 """Sections of the settings that take effect while the gateway runs."""
 LIVE_IN_UPSTREAMS = frozenset({"processing", "egress", "endpoint"})
 

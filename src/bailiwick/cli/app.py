@@ -19,14 +19,16 @@ COMMANDS = {
     "providers": "providers:app",
     "alternatives": "alternatives:alternatives",
     "availability": "availability:availability",
+    "replay": "replay:replay",
+    "impact": "impact:impact",
     "serve": "serve:serve",
     "accounts": "review:app",
     "service": "service:service",
     "service-token": "service:service_token",
     "ownership": "ownership:app",
     "audit": "audit:app",
-    "compile": "compile:app",
     "cloud": "cloud:app",
+    "compile": "compile:app",
 }
 """Where each command is: a module of this room, and a function or a Typer application in it."""
 

@@ -1,6 +1,13 @@
 """Decide: the reference evaluator, the compiled table, and the questions asked of them."""
 
-from bailiwick.decision.batch import BatchDecisions, Encoded, decide_batch
+from bailiwick.decision.batch import (
+    BatchDecider,
+    BatchDecisions,
+    Combination,
+    Encoded,
+    Part,
+    decide_batch,
+)
 from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
 from bailiwick.decision.contradictions import (
@@ -56,4 +63,5 @@ __all__ = [
     "levels", "matrix", "obligations_as_dict", "obligations_in_words", "ownership_in_words",
     "reason_in_words", "rule_in_words",
     "run_examples",
+    "BatchDecider", "Combination", "Part",
 ]  # fmt: skip

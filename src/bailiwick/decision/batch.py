@@ -1,12 +1,14 @@
 """Decide millions of rows: values fold into few classes, each combination is decided once.
 
 Facts arrive dictionary-encoded, as columnar files have them: an array of codes and the list of
-facts that the codes stand for. Rows that no rule can tell apart share one decision.
+what the codes stand for. Rows that no rule can tell apart share one decision. A ``BatchDecider``
+remembers what earlier batches taught it, and may ask several tables the same question at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from bailiwick.decision.values import Decision
 from bailiwick.facts import UNKNOWN, Fact, Facts
 
 Codes = npt.NDArray[np.integer]
-MOST_DENSE = 1 << 24
+MOST_DENSE = 1 << 22
 """Combinations up to which a flat array is used; beyond, the distinct ones are sorted out."""
 
 
@@ -30,12 +32,33 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Some facts of many rows that come together, such as all that is known of an account."""
+
+    name: str
+    """Which list of values this is; a list may grow from batch to batch and never change."""
+    codes: Codes
+    """Shape (rows,): index into ``values``."""
+    values: Sequence[Mapping[str, Fact]]
+
+
+@dataclass(frozen=True, slots=True)
 class BatchDecisions:
     """The decisions of many rows."""
 
     index: npt.NDArray[np.int32]
     """Shape (rows,): index into ``decisions``."""
     decisions: Sequence[Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Rows that no rule of any table tells apart."""
+
+    facts: Facts
+    """One of them."""
+    decisions: tuple[Decision, ...]
+    """What each table says."""
 
 
 def decide_batch(
@@ -50,15 +73,76 @@ def decide_batch(
     ``models`` has shape (rows,) and indexes ``names``: catalogue ids, ``None`` for unknown ones. A
     fact that is not given is unknown. Facts that no rule asks about cost nothing.
     """
-    columns = [_Column.of_models(models, names)]
-    columns += [
-        _Column.of_fact(table, name, encoded)
+    parts = [
+        Part(name, encoded.codes, [{name: value} for value in encoded.values])
         for name, encoded in sorted(facts.items())
-        if name in table.asked
     ]
-    keys = _keys(columns, len(models))
-    distinct, index = _distinct(keys, columns)
-    return BatchDecisions(index, [_decide(table, columns, int(key), at) for key in distinct])
+    decider = BatchDecider([table])
+    index = decider.decide(models, names, parts, np.zeros(len(models), np.int8), [at])
+    return BatchDecisions(index, [found.decisions[0] for found in decider.combinations])
+
+
+class BatchDecider:
+    """Decides batch after batch by some tables. For one thread."""
+
+    def __init__(self, tables: Sequence[DecisionTable]) -> None:
+        self.tables = tuple(tables)
+        self.asked = frozenset().union(*(table.asked for table in self.tables))
+        self.combinations: list[Combination] = []
+        """Every combination met so far; it only grows."""
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._foldings: dict[str, _Folding] = {}
+
+    def decide(
+        self,
+        models: Codes,
+        names: Sequence[str | None],
+        parts: Sequence[Part],
+        times: Codes,
+        moments: Sequence[datetime],
+    ) -> npt.NDArray[np.int32]:
+        """Give for every row, shape (rows,), an index into ``combinations``.
+
+        ``models`` indexes ``names`` (catalogue ids, ``None`` for unknown ones), ``times`` indexes
+        ``moments``. No two parts have the same fact; a fact that no part has is unknown.
+        """
+        columns = [_Column("", models, names)]
+        if len(moments) > 1:
+            columns.append(_Column("", times, moments))
+        columns += [self._folded(part) for part in parts if part.values]
+        keys = _keys(columns, len(models))
+        distinct, index = _distinct(keys, columns)
+        numbers = [self._number(columns, int(key), moments[0]) for key in distinct]
+        decided: npt.NDArray[np.int32] = np.array(numbers, np.int32)[index]
+        return decided
+
+    def _folded(self, part: Part) -> "_Column":
+        folding = self._foldings.setdefault(part.name, _Folding(self.tables, self.asked))
+        classes = folding.classes(part.values)
+        codes = part.codes if classes is None else classes[part.codes]
+        return _Column(part.name, codes, folding.examples)
+
+    def _number(self, columns: Sequence["_Column"], key: int, moment: datetime) -> int:
+        """Find the number of a combination; one that is new is decided."""
+        values: dict[str, Fact] = {}
+        at, model, named = moment, None, []
+        for column in reversed(columns):
+            key, number = divmod(key, len(column.examples))
+            example = column.examples[number]
+            if isinstance(example, Mapping):
+                values.update(example)
+                named += [number, column.name]
+            elif isinstance(example, datetime):
+                at = example
+            else:
+                model = example
+        known = (model, at, *named)
+        if known not in self._numbers:
+            facts = Facts(model, at, values)
+            decisions = tuple(table.decide(facts) for table in self.tables)
+            self._numbers[known] = len(self.combinations)
+            self.combinations.append(Combination(facts, decisions))
+        return self._numbers[known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,63 +150,66 @@ class _Column:
     """Classes of one column: what each row has, and one value of each class."""
 
     name: str
-    classes: npt.NDArray[np.int64]
-    examples: Sequence[Fact | str | None]
-
-    @classmethod
-    def of_models(cls, codes: Codes, names: Sequence[str | None]) -> "_Column":
-        """Keep every model apart."""
-        return cls("model", codes.astype(np.int64), names)
-
-    @classmethod
-    def of_fact(cls, table: DecisionTable, name: str, encoded: Encoded) -> "_Column":
-        """Fold values that satisfy the same conditions; contested ones stay apart."""
-        classes: dict[object, int] = {}
-        examples: list[Fact | str | None] = []
-        folded = np.empty(max(len(encoded.values), 1), np.int64)
-        for code, fact in enumerate(encoded.values):
-            same = table.signature(name, fact)
-            if same not in classes:
-                classes[same] = len(examples)
-                examples.append(fact)
-            folded[code] = classes[same]
-        return cls(name, folded[encoded.codes], examples or [UNKNOWN])
+    codes: Codes
+    examples: Sequence[Mapping[str, Fact] | str | datetime | None]
 
 
-def _keys(columns: Sequence[_Column], rows: int) -> npt.NDArray[np.int64]:
+class _Folding:
+    """Folds the values of a list that satisfy the same conditions; contested ones stay apart."""
+
+    def __init__(self, tables: Sequence[DecisionTable], asked: frozenset[str]) -> None:
+        self.examples: list[Mapping[str, Fact]] = []
+        self._tables, self._asked = tables, asked
+        self._known: dict[Hashable, int] = {}
+        self._classes = np.zeros(16, np.int32)
+        self._folded = 0
+        self._all_apart = True
+
+    def classes(self, values: Sequence[Mapping[str, Fact]]) -> npt.NDArray[np.int32] | None:
+        """Give the class of each value; ``None`` where every value is a class of its own."""
+        if len(values) > len(self._classes):
+            self._classes = np.resize(self._classes, 2 * len(values))
+        for code in range(self._folded, len(values)):
+            self._classes[code] = found = self._class(values[code])
+            self._all_apart &= found == code
+        self._folded = len(values)
+        return None if self._all_apart else self._classes[: len(values)]
+
+    def _class(self, facts: Mapping[str, Fact]) -> int:
+        names = sorted(self._asked & facts.keys())
+        same = tuple(
+            (name, tuple(table.signature(name, facts[name]) for table in self._tables))
+            for name in names
+            if facts[name] is not UNKNOWN
+        )
+        if same not in self._known:
+            self._known[same] = len(self.examples)
+            self.examples.append({name: facts[name] for name in names})
+        return self._known[same]
+
+
+def _keys(columns: Sequence[_Column], rows: int) -> Codes:
     """Write each row's combination of classes as one number, in mixed radix."""
-    if np.prod([float(len(column.examples)) for column in columns]) >= 2**62:
+    size = np.prod([float(len(column.examples)) for column in columns])
+    if size >= 2**62:
         raise OverflowError("more combinations than can be numbered")
-    keys = np.zeros(rows, np.int64)
+    dtype = np.int32 if size < 2**31 else np.int64
+    keys: npt.NDArray[Any] = np.zeros(rows, dtype)
     for column in columns:
-        keys *= len(column.examples)
-        keys += column.classes
+        if len(column.examples) > 1:
+            keys *= dtype(len(column.examples))
+            keys += column.codes.astype(dtype, copy=False)
     return keys
 
 
-def _distinct(
-    keys: npt.NDArray[np.int64], columns: Sequence[_Column]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    count = int(np.prod([len(column.examples) for column in columns]))
-    if count > MOST_DENSE:
+def _distinct(keys: Codes, columns: Sequence[_Column]) -> tuple[Codes, npt.NDArray[np.int32]]:
+    size = int(np.prod([float(len(column.examples)) for column in columns]))
+    if size > max(MOST_DENSE, 2 * len(keys)):
         distinct, index = np.unique(keys, return_inverse=True)
         return distinct, index.astype(np.int32)
-    seen = np.zeros(count, np.bool_)
+    seen = np.zeros(size, np.bool_)
     seen[keys] = True
     distinct = np.flatnonzero(seen)
-    place = np.zeros(count, np.int32)
+    place = np.zeros(size, np.int32)
     place[distinct] = np.arange(len(distinct), dtype=np.int32)
     return distinct, place[keys]
-
-
-def _decide(table: DecisionTable, columns: Sequence[_Column], key: int, at: datetime) -> Decision:
-    values: dict[str, Fact] = {}
-    model: str | None = None
-    for column in reversed(columns):
-        key, number = divmod(key, len(column.examples))
-        example = column.examples[number]
-        if column.name == "model":
-            model = example if isinstance(example, str) else None
-        elif not isinstance(example, str) and example is not None:
-            values[column.name] = example
-    return table.decide(Facts(model, at, values))

@@ -6,6 +6,7 @@ values with their reasons. Only ``loading`` and ``manage`` touch files; nothing 
 
 from bailiwick.location.addresses import Nat64Prefix, pack, show
 from bailiwick.location.answers import Answer
+from bailiwick.location.bulk import BulkLocator
 from bailiwick.location.client import ClientAddress, Invalid, TrustedProxies, client_address
 from bailiwick.location.embedded import Built, build_embedded, embedded_path, load_embedded
 from bailiwick.location.lists import LIST_KINDS
@@ -30,7 +31,8 @@ from bailiwick.location.table import AddressTable
 __all__ = [
     "ClientAddress", "Invalid", "TrustedProxies", "client_address",
     "Incomplete", "ProxyHeader", "peer_behind", "read_proxy_header",
-    "Located", "Locator", "SourceAnswer", "Answer", "Freshness", "Source", "SourceStatus",
+    "BulkLocator", "Located", "Locator", "SourceAnswer", "Answer", "Freshness", "Source",
+    "SourceStatus",
     "LocationSettings", "LocatedSource", "AnonymizerSource", "load_locator", "Progress",
     "IMPORT_KINDS", "LIST_KINDS", "SCHEMAS", "Imported", "data_status", "import_source",
     "Built", "build_embedded", "embedded_path", "load_embedded",

@@ -1,6 +1,7 @@
 """One request: locate, assemble, decide, record."""
 
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
+from bailiwick.pipeline.layers import Layers
 from bailiwick.pipeline.pipeline import Pipeline
 from bailiwick.pipeline.questions import ABOUT_ACCOUNTS, Answer, Background, Bench, Question
 from bailiwick.pipeline.values import (
@@ -19,4 +20,5 @@ __all__ = [
     "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
     "ABOUT_ACCOUNTS", "Answer", "Background", "Bench", "Question",
     "account_facts", "location_facts", "request_facts", "decision_id",
+    "Layers",
 ]  # fmt: skip

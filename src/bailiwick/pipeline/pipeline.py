@@ -138,6 +138,8 @@ class Pipeline:
             self._clients.fields(client, at),
             (time.perf_counter_ns() - began) // 1000,
         )
+        if world.shadow is not None and judged.located is not None:
+            event["shadow"] = judging.beside(world.shadow, judged)
         return self._record(judged, event, self._raw(client))
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
@@ -358,6 +360,14 @@ class _Judging:
         parts = world.parts(located, self.account, asked.action, asked.features, route)
         decision = world.decide(self.model, self.at, parts)
         return self._judged(decision, located, self._layer(decision, parts)), parts
+
+    def beside(self, shadow: World, judged: Judged) -> Mapping[str, Any]:
+        """Let a policy that is only tried judge the same request; nothing follows from it."""
+        asked = self.asked
+        assert judged.located is not None  # noqa: S101 - without an address nobody is judged twice
+        route = (self.model, asked.dialect) if self.model is not None else None
+        parts = shadow.parts(judged.located, self.account, asked.action, asked.features, route)
+        return shadow.compared(judged.decision, shadow.decide(self.model, self.at, parts))
 
     def _layer(self, decision: Decision, parts: Parts) -> str:
         if decision.permitted:

@@ -106,6 +106,13 @@ def account_fields(account: AccountView | None) -> dict[str, Any]:
     return {"account": account.id, "key": account.key_id or None}
 
 
+def shadow_fields(decision: Decision, other: Decision) -> dict[str, Any]:
+    """Describe what a policy that is only tried says: why, if it is not what was decided."""
+    same = (decision.effect, decision.obligations) == (other.effect, other.obligations)
+    said = {"effect": other.effect.value} if same else decision_fields(other)
+    return {"revision": other.revision, **said}
+
+
 def decision_fields(decision: Decision) -> dict[str, Any]:
     """Describe a decision alone."""
     return {

@@ -24,7 +24,7 @@ from bailiwick.location import (
 )
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
 from bailiwick.pipeline.layers import Layers
-from bailiwick.pipeline.record import decision_fields, fact_written
+from bailiwick.pipeline.record import decision_fields, fact_written, shadow_fields
 
 LOCATION = frozenset({"address", "network", "holder"})
 ROUTE = frozenset({"endpoint", "processing", "egress"})
@@ -87,8 +87,11 @@ class World:
         *,
         client: ClientRules | None = None,
         route: Route = no_route,
+        shadow: "World | None" = None,
     ) -> None:
+        """``shadow``: a world with another table, which judges too and decides nothing."""
         self.table = table
+        self.shadow = shadow
         self.layers = Layers(table)
         self.catalog = catalog
         self.locator = locator
@@ -105,6 +108,7 @@ class World:
         self._clients: dict[Hashable, ClientAddress | Invalid] = {}
         self._decisions: dict[Hashable, tuple[Decision, Mapping[str, Any]]] = {}
         self._routes: dict[Hashable, Part] = {}
+        self._compared: dict[Hashable, tuple[Decision, Decision, Mapping[str, Any]]] = {}
 
     @property
     def revision(self) -> str:
@@ -204,6 +208,15 @@ class World:
             found = (decision, decision_fields(decision))
             _remember(self._decisions, id(decision), found)
         return found[1]
+
+    def compared(self, decision: Decision, other: Decision) -> Mapping[str, Any]:
+        """Write what this world, a shadow, says beside what was decided; why, if it differs."""
+        key = (id(decision), id(other))
+        found = self._compared.get(key)
+        if found is None or found[0] is not decision or found[1] is not other:
+            written = shadow_fields(decision, other)
+            found = _remember(self._compared, key, (decision, other, written))
+        return found[2]
 
     def _part(self, facts: Mapping[str, Fact], names: frozenset[str]) -> Part:
         prepared = self.table.prepare(facts, names)

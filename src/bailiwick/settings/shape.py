@@ -367,6 +367,9 @@ class Settings(_Section):
     """The policy file."""
     catalog: tuple[FilePath, ...] = ()
     """Files that extend the built-in catalogue of models, in order."""
+    shadow: FilePath | None = None
+    """A policy that judges every request beside `policy` and decides nothing: records say where it
+    would answer otherwise."""
     listen: ListenSettings = section()
     admin: AdminSettings = section()
     limits: LimitSettings = section()

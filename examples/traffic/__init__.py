@@ -1,0 +1,1 @@
+"""A month of made-up traffic of a European company, and what a change of policy would do to it."""

@@ -1,0 +1,109 @@
+"""On a real local Ray every row is decided as here, with one worker and with two."""
+
+import importlib.util
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from bailiwick.location import pack
+from bailiwick.replay import Finished, Job, Judge, LogOptions, list_prices, plan, replay_locally
+from bailiwick.replay.rows import arrow, batch
+from replay.replay_help import DE, MISTRAL, NOW, OPUS, RU, US, setting
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed"),
+    pytest.mark.timeout(400),
+    # Ray's own warnings are about its next versions and about sockets of its own processes
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+ROWS = 6000
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    random = Random(9)
+    pa = arrow()
+    for number in range(3):
+        rows = batch(
+            {
+                "model": [random.choice([OPUS, MISTRAL, "unheard-of"]) for _ in range(ROWS)],
+                "address": [
+                    pack(random.choice([US, DE, RU, "2001:4860:4860::8888"])) for _ in range(ROWS)
+                ],
+                "account": [f"acc_{random.randrange(40)}" for _ in range(ROWS)],
+                "tokens_in": [random.randrange(1000) for _ in range(ROWS)],
+            }
+        )
+        table = pa.Table.from_batches([rows])
+        pa.parquet.write_table(table, folder / f"{number}.parquet", row_group_size=1000)
+    return folder
+
+
+def counted(finished: Finished) -> dict[str, object]:
+    totals = finished.totals
+    return {
+        "rows": totals.rows,
+        "pairs": {key: sums.tolist() for key, sums in totals.by_pair.items()},
+        "accounts": {key: sums.tolist() for key, sums in totals.by_account.items()},
+        "used": totals.used,
+    }
+
+
+def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(logs: Path) -> None:
+    from bailiwick.replay.ray_engine import replay_on_ray, running
+
+    job = Job(setting(), list_prices(setting().catalog, NOW))
+    chunks = plan([logs], LogOptions())
+    here = counted(replay_locally(job, chunks, workers=2))
+
+    with running(2) as ray:
+        there = [counted(replay_on_ray(job, chunks, workers)) for workers in (1, 2)]
+        rows = [decided(ray, logs, workers) for workers in (1, 2)]
+
+    assert here["rows"] == 3 * ROWS
+    assert there == [here, here]
+    alone = decisions_here(logs)
+    assert len(alone) == 3 * ROWS
+    assert rows == [alone, alone]
+
+
+class _Rows:
+    """Judges batches in an actor and says of every row what both policies answer."""
+
+    def __init__(self) -> None:
+        self._judge = Judge(setting())
+
+    def __call__(self, table: object) -> dict[str, object]:
+        return {"change": changes(self._judge, table)}
+
+
+def changes(judge: Judge, table: object) -> np.ndarray:
+    whole = table.combine_chunks().unify_dictionaries()
+    rows = whole.to_batches()[0]
+    columns = {name: rows.column(name) for name in rows.schema.names}
+    return judge.judge(batch(columns)).changes
+
+
+def decided(ray: object, logs: Path, workers: int) -> list[int]:
+    data = ray.data.read_parquet(str(logs)).map_batches(
+        _Rows,
+        batch_format="pyarrow",
+        batch_size=700,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+    )
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    return [row["change"] for row in data.take_all()]
+
+
+def decisions_here(logs: Path) -> list[int]:
+    judge = Judge(setting())
+    tables = [arrow().parquet.read_table(path) for path in sorted(logs.glob("*.parquet"))]
+    return [int(one) for table in tables for one in changes(judge, table)]
