@@ -425,6 +425,10 @@ def _notes(tree: Tree, options: Options) -> Iterable[str]:
     yield "the caller's country; hold it at the edge, and let only the edge reach the cloud"
     yield "discovery (List, Get) and the agents' own actions; the model calls they make are held"
     yield "resource control policies: Bedrock is not among the services they reach"
+    yield (
+        "stricter: a call of the second front door through a profile passes only where the model "
+        "may run anywhere, and names of models with a context length (`:48k`) are not listed"
+    )
     if not tree.products:
         yield "marketplace subscriptions: the organisation file names no `products`"
     if options.new_models is NewModels.LIKE_FAMILY:

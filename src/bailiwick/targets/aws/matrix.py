@@ -98,7 +98,7 @@ class Matrix:
         regions = self._few(self.regions, self._region_class)
         every = aws_actions().of_class(*NAMES_MODEL, *MANTLE)
         main = ("bedrock:InvokeModel", "bedrock-mantle:CreateInference")
-        yield from self._calls(self.accounts, models, regions, main, brief=True)
+        yield from self._each_account(accounts, models, regions, main)
         yield from self._calls(
             accounts, self.models, regions, (*main, "bedrock:CreateModelCopyJob")
         )
@@ -147,19 +147,44 @@ class Matrix:
         models: Sequence[_Named],
         regions: Sequence[str],
         actions: Iterable[str],
-        *,
-        brief: bool = False,
     ) -> Iterator[Case]:
         for action in actions:
             mantle = aws_actions().classes[action] in MANTLE
             for model in models:
                 for region in regions:
                     ways = self._mantle_ways(model) if mantle else self._ways(model, region, action)
-                    chosen = ways[:1] if brief else ways
                     for account in accounts:
-                        for way in chosen:
+                        for way in ways:
                             if case := self._case(account, action, model, region, way):
                                 yield case
+
+    def _each_account(
+        self,
+        few: Sequence[Account],
+        models: Sequence[_Named],
+        regions: Sequence[str],
+        actions: Iterable[str],
+    ) -> Iterator[Case]:
+        """Call as every account, where it matters which account calls."""
+        for action in actions:
+            word = POLICY_ACTIONS[aws_actions().classes[action]]
+            for model in models:
+                for region in regions:
+                    where = self.questions.where(region, (region,))
+                    held = (one for one in few if one.exempt is None)
+                    if (
+                        len({self.questions.permits(one, where, model.model, word) for one in held})
+                        > 1
+                    ):
+                        yield from self._as(self.accounts, action, model, region)
+            yield from self._as(self.accounts, action, models[0], regions[0])
+
+    def _as(
+        self, accounts: Iterable[Account], action: str, model: _Named, region: str
+    ) -> Iterator[Case]:
+        for account in accounts:
+            if case := self._case(account, action, model, region, "direct"):
+                yield case
 
     def _without_path(
         self, models: Sequence[_Named], regions: Sequence[str], actions: Iterable[str]
