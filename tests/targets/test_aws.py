@@ -10,6 +10,9 @@ from bailiwick.targets.aws import Attach, NewModels
 from targets.aws_compiling import ORGANISATION, POLICY, compile_text
 
 
+pytestmark = pytest.mark.timeout(600)  # each test compiles; other work may share the machine
+
+
 def statements(made) -> dict[str, dict]:
     found = {}
     for text in made.files.values():
