@@ -9,7 +9,6 @@ from bailiwick.errors import InvalidInput
 from bailiwick.targets.aws import Attach, NewModels
 from targets.aws_compiling import ORGANISATION, POLICY, compile_text
 
-
 pytestmark = pytest.mark.timeout(600)  # each test compiles; other work may share the machine
 
 
