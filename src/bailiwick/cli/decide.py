@@ -26,6 +26,7 @@ from bailiwick.decision import (
     fact_in_words,
     facts_as_dict,
     obligations_in_words,
+    permitted_fallbacks,
 )
 from bailiwick.documents import Value
 from bailiwick.errors import InvalidInput
@@ -128,6 +129,7 @@ def _document(asked: Asked, decision: Decision) -> dict[str, Any]:
         **decision_as_dict(decision),
         "facts": facts_as_dict(asked.facts),
         "alternatives": list(alternatives(asked.table, asked.facts)),
+        "fallback": list(permitted_fallbacks(asked.table, asked.facts)),
         "location": asked.located.as_dict() if asked.located else None,
     }
 
@@ -195,6 +197,8 @@ def say_explanation(asked: Asked, as_json: bool) -> None:
         _say_decision(asked, found.decision)
         _say_rules(found)
         _say_changes(found)
+        if fallback := permitted_fallbacks(asked.table, asked.facts):
+            say(f"fallback: {escape(', '.join(fallback))} may answer instead, the first that can")
     raise typer.Exit(_status(found.decision))
 
 

@@ -27,6 +27,7 @@ from bailiwick.decision.document import (
 )
 from bailiwick.decision.examples import ExampleResult, run_examples
 from bailiwick.decision.explain import Change, Explanation, RuleView, alternatives, explain
+from bailiwick.decision.fallback import permitted_fallbacks
 from bailiwick.decision.leaks import Leak
 from bailiwick.decision.matrix import (
     DEFAULT_REGIONS,
@@ -61,7 +62,6 @@ __all__ = [
     "decide_batch", "decision_as_dict", "decision_schema", "diff_policies", "explain",
     "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked", "finding_in_words",
     "levels", "matrix", "obligations_as_dict", "obligations_in_words", "ownership_in_words",
-    "reason_in_words", "rule_in_words",
-    "run_examples",
+    "permitted_fallbacks", "reason_in_words", "rule_in_words", "run_examples",
     "BatchDecider", "Combination", "Part",
 ]  # fmt: skip

@@ -131,6 +131,7 @@ def decision_schema() -> dict[str, Any]:
             "revision": text,
             "facts": {"type": "object"},
             "alternatives": texts,
+            "fallback": texts,
             "location": {"type": ["object", "null"]},
             "explanation": {"type": "object"},
         },

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bailiwick.catalog import Catalog
 from bailiwick.decision.contradictions import findings_standing
+from bailiwick.decision.fallback import permitted_fallbacks
 from bailiwick.decision.table import compile_table
 from bailiwick.decision.values import Decision
 from bailiwick.documents import Value
@@ -39,12 +40,15 @@ def run_examples(
         facts = read_facts(example.facts, catalog, now)
         decision = table.decide(facts)
         found = findings_standing(policy, facts.values)
-        wrong = tuple(_differences(example, decision, found))
+        fallback = permitted_fallbacks(table, facts)[:1]
+        wrong = tuple(_differences(example, decision, found, fallback))
         results.append(ExampleResult(example, decision, wrong))
     return results
 
 
-def _differences(example: Example, decision: Decision, findings: Iterable[str]) -> Iterable[str]:
+def _differences(
+    example: Example, decision: Decision, findings: Iterable[str], fallback: tuple[str, ...]
+) -> Iterable[str]:
     got: dict[str, set[str]] = {
         "effect": {decision.effect.value},
         "determining": set(decision.determining),
@@ -53,6 +57,7 @@ def _differences(example: Example, decision: Decision, findings: Iterable[str]) 
         "denied_features": set(decision.obligations.denied_features),
         "quotas": {quota.rule for quota in decision.obligations.quotas},
         "findings": set(findings),
+        "fallback": set(fallback or ("none",)),
     }
     for key, value in example.want.items():
         wanted = _texts(value)

@@ -13,6 +13,7 @@ from bailiwick.policy.rules import (
     Acknowledgement,
     Condition,
     Example,
+    Fallback,
     Finding,
     Obligations,
     OwnershipRule,
@@ -29,7 +30,7 @@ from bailiwick.policy.shape import policy_schema
 __all__ = [
     "FINDING_KINDS", "NOT_COMPARED", "Review", "compared",
     "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
-    "Example", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy", "Quota",
-    "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog", "no_files",
-    "policy_schema", "read_policy", "shape_problems",
+    "Example", "Fallback", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy",
+    "Quota", "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog",
+    "no_files", "policy_schema", "read_policy", "shape_problems",
 ]  # fmt: skip

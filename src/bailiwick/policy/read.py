@@ -18,6 +18,7 @@ from bailiwick.places import canonical
 from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import feature_denials, status_rules
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS, ConditionReader
+from bailiwick.policy.fallback import Order
 from bailiwick.policy.findings import read_findings, read_review
 from bailiwick.policy.headers import check_headers
 from bailiwick.policy.mend import mended
@@ -27,6 +28,7 @@ from bailiwick.policy.rules import (
     COUNTABLE,
     Acknowledgement,
     Example,
+    Fallback,
     Finding,
     Obligations,
     OwnershipRule,
@@ -39,6 +41,7 @@ from bailiwick.policy.rules import (
 )
 from bailiwick.policy.shape import (
     ExampleShape,
+    FallbackShape,
     ModelGroupShape,
     OwnershipShape,
     PolicyShape,
@@ -51,7 +54,7 @@ Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
 
 MAIN_ONLY = ("catalog", "use", "evidence", "anonymizers", "refusal", "review", "authority")
-NOT_USED = ("refusal", "review", "accounts", "acknowledge")
+NOT_USED = ("refusal", "review", "fallback", "accounts", "acknowledge")
 """Keys that only the policy itself can have; a rule set that it uses has them for itself alone."""
 MAX_FILES = 64
 
@@ -466,6 +469,7 @@ class _PolicyReader:
             source=shape.source,
             as_of=shape.as_of,
             files=tuple(self.read_files),
+            fallbacks=tuple(self._fallbacks(main, rules)),
             rule_sets=tuple(_described(one) for one in self.sets),
             finished=self.finished,
             warnings=tuple(self.problems),
@@ -497,6 +501,28 @@ class _PolicyReader:
         return Refusal(
             int(given.status), given.message, given.blocked_by, given.appeal, given.exemption
         )
+
+    def _fallbacks(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Fallback]:
+        governed = {
+            id_ for rule in rules if rule.effect is RuleEffect.PERMIT for id_ in rule.models
+        }
+        for shape, document in main.files:
+            _, models, _ = self._readers(main, document)
+            for name, one in (shape.fallback or {}).items():
+                path: Path = ("fallback", name)
+                found = self._models(one.of, models, (*path, "of"))
+                order = Order.of(one, _candidates(one, models, (*path, "to")))
+                candidates = tuple(order.sorted(self.catalog, governed))
+                if not candidates:
+                    Problems(document, self.problems).warn(
+                        path,
+                        f"fallback `{name}` has no model to turn to",
+                        "no rule permits one that it names, or the catalogue lacks their figures",
+                        code="fallback.none",
+                    )
+                when = frozenset(one.when or ("denied", "refused"))
+                always, translate = one.opt_in == "policy", bool(one.translate)
+                yield Fallback(name, found, candidates, when, always, translate)
 
     def _findings(self, main: _RuleSet, rules: list[Rule]) -> Iterator[Finding]:
         permits = {rule.id: rule for rule in rules if rule.effect is RuleEffect.PERMIT}
@@ -596,8 +622,21 @@ def _described(one: _RuleSet) -> RuleSet:
 
 NOT_FACTS = {"obligations", "time"}
 """What an acknowledgement can name besides dimensions."""
+
+
+def _candidates(one: FallbackShape, models: ModelReader, path: Path) -> list[str] | None:
+    """List the models that are named, group after group; ``None``: all."""
+    if one.to is None:
+        return None
+    found: dict[str, None] = {}
+    for text in one.to:
+        found.update(dict.fromkeys(sorted(models.select([text], path))))
+    return list(found)
+
+
 WANTED = {
     "effect", "determining", "reasons", "contested", "denied_features", "quotas", "findings",
+    "fallback",
 }  # fmt: skip
 """What an embedded test can ask for."""
 EFFECTS = ["permit", "deny", "undetermined"]

@@ -192,6 +192,22 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """What may answer in place of some models. Each candidate is decided afresh."""
+
+    name: str
+    models: frozenset[str]
+    candidates: tuple[str, ...]
+    """Catalogue ids, the first one that is permitted answers."""
+    when: frozenset[str]
+    """Of ``denied`` (by this policy) and ``refused`` (by region, by the upstream)."""
+    always: bool
+    """Whether requests need not ask for it."""
+    translate: bool
+    """Whether models that are served in the other dialect only come into question."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One embedded test: facts and what the policy must say to them."""
 
@@ -381,8 +397,14 @@ class Policy:
     source: str | None = None
     as_of: date | None = None
     files: tuple[str, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
+    """In the order of the file; the first that names a model counts."""
     rule_sets: tuple[RuleSet, ...] = ()
     """The policy's own rule set first, then those that it uses."""
     finished: bool = False
     """Every file marks its own end, so none of them can have been cut short."""
     warnings: tuple[Problem, ...] = ()
+
+    def fallback(self, model: str) -> Fallback | None:
+        """Find what may answer in place of ``model``."""
+        return next((one for one in self.fallbacks if model in one.models), None)

@@ -85,6 +85,12 @@ def _day(text: str) -> date:
         raise ValueError(f"`{text}` is not a date; write it as 2026-06-01") from None
 
 
+def _amount(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise ValueError(f"`{text}` is not an amount; write it as 84 or 0.25")
+    return Decimal(text)
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -114,6 +120,7 @@ Delay = Annotated[
     *_reading(_delay, {"type": "string", "pattern": f"^({DURATION.pattern}|0)$"}),
 ]
 Share = Annotated[Decimal, *_reading(_share, {"type": "string", "pattern": SHARE.pattern})]
+Amount = Annotated[Decimal, *_reading(_amount, {"type": "number", "minimum": 0})]
 Day = Annotated[date, *_reading(_day, {"type": "string", "format": "date"})]
 Moment = Annotated[
     datetime, *_reading(read_time, {"anyOf": [_DATED, {"type": "string", "format": "date"}]})
@@ -465,6 +472,43 @@ class AcknowledgeShape(_Shape):
     note: str | None = None
 
 
+class FallbackShape(_Shape):
+    """What may answer in place of models that are denied, or refused by their provider."""
+
+    model_config = _needs("to", "by")
+
+    of: Selector = Field(description="Models in whose place another may answer.")
+    to: Texts | None = Field(None, description="Models and groups that may, in this order.")
+    by: Literal["quality", "price", "context"] | None = Field(
+        None, description="Order by this instead; `quality` needs `benchmark`."
+    )
+    benchmark: str | None = Field(None, description="Score of the catalogue that is quality.")
+    min: dict[str, Amount] | None = Field(None, description="Benchmark to the least score.")
+    max_price: Amount | None = Field(None, description="USD for one million input tokens.")
+    when: Texts | None = Field(
+        None,
+        description="`denied` by this policy, `refused` by region by the upstream; default both.",
+    )
+    opt_in: Literal["header", "policy"] = Field(
+        "header",
+        description="`header`: only for requests that ask for it; `policy`: for all others too.",
+    )
+    translate: Flag | None = Field(
+        None, description="`true`: also models that are served in the other dialect only."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> Self:
+        if self.to is None and self.by is None:
+            raise ValueError("a fallback needs `to` or `by`; it has no default")
+        if (self.by == "quality") != (self.benchmark is not None):
+            raise ValueError("`benchmark` goes with `by: quality`, and that needs it")
+        unknown = sorted(set(self.when or ()) - {"denied", "refused"})
+        if unknown:
+            raise ValueError(f"`{unknown[0]}` is neither `denied` nor `refused`")
+        return self
+
+
 class ExampleShape(_Shape):
     """One embedded test."""
 
@@ -504,6 +548,9 @@ class PolicyShape(_Shape):
     ownership: dict[Name, OwnershipShape] | None = None
     review: ReviewShape | None = None
     refusal: RefusalShape | None = None
+    fallback: dict[Name, FallbackShape] | None = Field(
+        None, description="What may answer in place of a model, by name of the arrangement."
+    )
     acknowledge: Annotated[list[AcknowledgeShape], Field(min_length=1)] | None = Field(
         None, description="What guardrails of a cloud leave to another enforcing point."
     )
