@@ -18,6 +18,8 @@ COMMANDS = {
     "catalog": "catalog:app",
     "providers": "providers:app",
     "alternatives": "alternatives:alternatives",
+    "continuity": "continuity:continuity",
+    "migrate": "continuity:migrate",
     "availability": "availability:availability",
     "replay": "replay:replay",
     "impact": "impact:impact",

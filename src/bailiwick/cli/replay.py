@@ -93,8 +93,8 @@ def replay(
         raise InvalidInput.of("`--policy` is missing", "or `--shadow`, to sum up shadow mode")
     for condition in fail_if or ():
         room.parse(condition, room.NO_FIGURES)
-    options = _options(format, mapping, assume, trusted)
-    setting = _setting(policy, baseline, accounts, secret, assume, at, config)
+    options = log_options(format, mapping, assume, trusted)
+    setting = setting_of(policy, baseline, accounts, secret, assume, at, config)
     prices = room.list_prices(setting.catalog, setting.at)
     chunks = room.plan(logs, options)
     finished = _run(engine, room.Job(setting, prices), chunks, workers)
@@ -162,12 +162,13 @@ def _say_shadow(logs: Sequence[Path], as_json: bool) -> None:
         say(escape(f"skipped {count:,}: {reason}"))
 
 
-def _options(
+def log_options(
     format: str | None,  # noqa: A002
     mapping: Path | None,
     assume: list[str] | None,
     trusted: list[str] | None,
 ) -> "LogOptions":
+    """Read from options how logs are to be read."""
     from bailiwick.replay import LogOptions, read_mapping
 
     read = read_mapping(parse_document(read_text(mapping), str(mapping))) if mapping else None
@@ -175,7 +176,7 @@ def _options(
     return LogOptions(format, read, model, tuple(trusted or ()))
 
 
-def _setting(
+def setting_of(
     policy: Path,
     baseline: Path | None,
     accounts: str | None,
@@ -184,6 +185,7 @@ def _setting(
     at: str | None,
     config: Path | None,
 ) -> "Setting":
+    """Collect all that decides from options."""
     from bailiwick.replay import Setting
 
     loaded, new = compiled(policy)
@@ -200,7 +202,7 @@ def _setting(
         at=now,
         at_recorded=at == RECORDED,
         accounts=_accounts(accounts, secret, now),
-        assumed=_assumed(assume),
+        assumed=assumed_facts(assume),
     )
 
 
@@ -226,7 +228,8 @@ def _pairs(texts: Sequence[str] | None) -> list[tuple[str, str]]:
     return [(text.split("=", 1)[0], text.split("=", 1)[1]) for text in texts or ()]
 
 
-def _assumed(texts: Sequence[str] | None) -> dict[str, Fact]:
+def assumed_facts(texts: Sequence[str] | None) -> dict[str, Fact]:
+    """Read `--assume`."""
     given: dict[str, Value] = {}
     for name, value in _pairs(texts):
         if name != "model":
@@ -243,12 +246,12 @@ def _run(engine: str, job: "Job", chunks: Sequence["Chunk"], workers: int | None
         return replay_on_ray(job, chunks, workers)
     if engine != "local":
         raise BailiwickError(f"no engine is called `{engine}`", "local or ray")
-    with _bar(sum(chunk.size for chunk in chunks)) as progress:
+    with progress_bar(sum(chunk.size for chunk in chunks)) as progress:
         return replay_locally(job, chunks, progress, workers)
 
 
 @contextmanager
-def _bar(whole: int) -> Iterator[Any]:
+def progress_bar(whole: int) -> Iterator[Any]:
     """Show how far it is, how fast, and how long it will take."""
     with Progress(
         TextColumn("replaying"),

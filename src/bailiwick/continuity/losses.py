@@ -61,23 +61,21 @@ def losses_of(
     in_use = sorted(set(used) & catalog.models.keys())
     providers = sorted({catalog.models[one].provider for one in in_use})
     every = {provider: _models_of(catalog, provider) for provider in providers}
-    here = {name: PlaceSet(frozenset({name})) for name in sorted(set(map(country_of, places)))}
+    countries = sorted(set(map(country_of, places)))
+    here = {f"{name_of(one)} ({one})": PlaceSet(frozenset({one})) for one in countries}
+    wheres = {**regions, **here}
     for model in in_use:
         yield Loss(f"{model} is switched off", "model", frozenset({model}))
     for provider in providers:
         yield Loss(f"{provider} withdraws from everywhere", "withdrawal", every[provider])
         name = f"{provider} asks for proof of ownership"
         yield Loss(name, "ownership", every[provider], None, needs_proof=True)
-        for place, inside in {**regions, **here}.items():
-            name = f"{provider} withdraws from {_named(place)}"
+        for place, inside in wheres.items():
+            name = f"{provider} withdraws from {place}"
             yield Loss(name, "withdrawal", every[provider], inside)
-    for place, inside in {**regions, **here}.items():
-        yield Loss(f"{_named(place)} becomes embargoed", "embargo", controlled, inside)
+    for place, inside in wheres.items():
+        yield Loss(f"{place} becomes embargoed", "embargo", controlled, inside)
 
 
 def _models_of(catalog: Catalog, provider: str) -> frozenset[str]:
     return frozenset(one.id for one in catalog.models.values() if one.provider == provider)
-
-
-def _named(place: str) -> str:
-    return f"{name_of(place)} ({place})" if len(place) == 2 and place.isupper() else place

@@ -93,15 +93,34 @@ class Judged:
     changes: npt.NDArray[np.int8]
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is known of the rows of a batch; every array has shape (rows,)."""
+
+    models: npt.NDArray[np.int32]
+    names: Sequence[str | None]
+    """Catalogue ids; the list grows from batch to batch, as do the others."""
+    parts: tuple[Part, ...]
+    accounts: npt.NDArray[np.int32]
+    account_names: Sequence[str | None]
+    places: npt.NDArray[np.int32]
+
+
 class Judge:
     """Judges batch after batch. For one thread; it remembers what earlier batches taught it."""
 
-    def __init__(self, setting: Setting, locator: SharedLocator | None = None) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        locator: SharedLocator | None = None,
+        also: frozenset[str] = frozenset(),
+    ) -> None:
+        """``also`` are facts that are read from the logs whether or not a rule asks."""
         self.setting = setting
         self._locator = locator or SharedLocator(setting)
         tables = [setting.new] if setting.old is None else [setting.old, setting.new]
         self.decider = BatchDecider(tables)
-        self.asked = self.decider.asked
+        self.asked = self.decider.asked | also
         self.models, self.accounts, self.places = Dictionary(), Dictionary(), Dictionary()
         self._keys = Dictionary()
         self._ids: list[str | None] = []
@@ -113,14 +132,25 @@ class Judge:
     def judge(self, batch: "pa.RecordBatch") -> Judged:
         """Decide every row."""
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        models = self.models.codes(columns[MODEL])
-        accounts = self._numbered(columns, ACCOUNT, self.accounts, batch.num_rows)
-        location, places = self._location(columns, batch.num_rows)
-        parts = [location, self._account(columns, accounts), self._request(columns, batch.num_rows)]
+        said = self._describe(columns, batch.num_rows)
         times, moments = self._times(columns, batch.num_rows)
-        found = self.decider.decide(models, self._catalog_ids(), parts, times, moments)
+        found = self.decider.decide(said.models, said.names, said.parts, times, moments)
         recorded = self._recorded(columns, batch.num_rows)
-        return Judged(models, places, accounts, found, recorded, self._change(found, recorded))
+        changes = self._change(found, recorded)
+        return Judged(said.models, said.places, said.accounts, found, recorded, changes)
+
+    def describe(self, batch: "pa.RecordBatch") -> "Described":
+        """Describe every row by numbers, and decide nothing."""
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        return self._describe(columns, batch.num_rows)
+
+    def _describe(self, columns: Mapping[str, Any], rows: int) -> "Described":
+        models = self.models.codes(columns[MODEL])
+        accounts = self._numbered(columns, ACCOUNT, self.accounts, rows)
+        location, places = self._location(columns, rows)
+        parts = (location, self._account(columns, accounts), self._request(columns, rows))
+        names = self._catalog_ids()
+        return Described(models, names, parts, accounts, self.accounts.texts, places)
 
     @property
     def combinations(self) -> Sequence[Combination]:
