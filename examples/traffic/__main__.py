@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     (logs / "accounts.csv").replace(accounts)
     for title, command in commands(logs, accounts, given.out):
         say(f"\n== {title}")
-        if (status := run(command)) != 0:
+        if (status := run(command)) > 1:  # 1 is an answer: something does not fit, or is missing
             return status
     say(f"\nThe report: {given.out / 'report.html'}")
     return 0
@@ -45,7 +45,23 @@ def commands(logs: Path, accounts: Path, out: Path) -> list[tuple[str, list[str]
         "--accounts", str(accounts), "--assume", "processing=US", "--at", "2026-07-01",
         "--html", str(out / "report.html"),
     ]  # fmt: skip
-    return [("Whom would it refuse if the frontier model became US-only?", replay)]
+    traffic = [
+        "--traffic", str(logs), "--accounts", str(accounts), "--assume", "processing=US",
+        "--at", "2026-06-30",
+    ]  # fmt: skip
+    continuity = [
+        "continuity", "--policy", str(HERE / "before.yaml"), *traffic, "--quality", "mmlu_pro",
+        "--scenario", str(HERE / "scenarios.yaml"),
+    ]  # fmt: skip
+    alternatives = [
+        "alternatives", "--policy", str(REPORTED), "--model", OPUS, "--from", "DE",
+        "--context", "120000", "--fact", "processing=US", "--at", "2026-07-01",
+    ]  # fmt: skip
+    return [
+        ("Whom would it refuse if the frontier model became US-only?", replay),
+        ("What depends on what, and what could stand in?", continuity),
+        ("What may Berlin use instead, for contracts of 120,000 tokens?", alternatives),
+    ]
 
 
 def run(command: Sequence[str]) -> int:
