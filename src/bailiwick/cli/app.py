@@ -31,6 +31,7 @@ COMMANDS = {
     "audit": "audit:app",
     "cloud": "cloud:app",
     "compile": "compile:app",
+    "verify": "verify:verify",
 }
 """Where each command is: a module of this room, and a function or a Typer application in it."""
 

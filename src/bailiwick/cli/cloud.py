@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from bailiwick.bootstrap import load_organisation, read_text
+from bailiwick.cli import cloud_audit
 from bailiwick.cli.compile import OrgFile, read_profiles
 from bailiwick.cli.options import AsJson, At, PolicyFile, moment
 from bailiwick.cli.output import FAILED, OK, err, say, say_json, say_table
@@ -43,6 +44,8 @@ from bailiwick.targets.aws import (
 
 app = typer.Typer(no_args_is_help=True, help="Check, explain, audit and watch cloud guardrails.")
 app.command(name="watch")(watch)
+app.command(name="audit-gcp")(cloud_audit.gcp)
+app.command(name="audit-azure")(cloud_audit.azure)
 
 ProfileFiles = Annotated[
     list[Path] | None,

@@ -18,8 +18,12 @@ from bailiwick.cloud import Cloud, Organisation
 from bailiwick.cloud.aws import Profiles, default_profiles, import_profiles
 from bailiwick.decision import DecisionTable
 from bailiwick.errors import BailiwickError
-from bailiwick.targets import Compiled
+from bailiwick.targets import Compiled, Stage
 from bailiwick.targets.aws import Attach, NewModels, Options, compile_aws
+from bailiwick.targets.azure import Options as AzureOptions
+from bailiwick.targets.azure import compile_azure
+from bailiwick.targets.gcp import Options as GcpOptions
+from bailiwick.targets.gcp import compile_gcp
 
 app = typer.Typer(no_args_is_help=True, help="Compile a policy for a cloud or an edge.")
 for _name, _command in EDGES.items():
@@ -114,6 +118,55 @@ def aws(
     run(
         lambda loaded, table, organisation, now: compile_aws(
             table, loaded.catalog, organisation.tree(Cloud.AWS), now, options
+        ),
+        policy,
+        org,
+        out,
+        form,
+        at,
+    )
+
+
+AsStage = Annotated[
+    Stage, typer.Option("--stage", help="dry-run (what would be refused is logged) or enforce.")
+]
+
+
+@app.command()
+def gcp(
+    policy: PolicyFile,
+    org: OrgFile,
+    out: Out = None,
+    form: AsFormat = Format.JSON,
+    at: At = None,
+    stage: AsStage = Stage.DRY_RUN,
+) -> None:
+    """Compile to organization policies for Vertex AI, and prove them on every cell."""
+    run(
+        lambda loaded, table, organisation, now: compile_gcp(
+            table, loaded.catalog, organisation.tree(Cloud.GCP), now, GcpOptions(stage)
+        ),
+        policy,
+        org,
+        out,
+        form,
+        at,
+    )
+
+
+@app.command()
+def azure(
+    policy: PolicyFile,
+    org: OrgFile,
+    out: Out = None,
+    form: AsFormat = Format.JSON,
+    at: At = None,
+    stage: AsStage = Stage.DRY_RUN,
+) -> None:
+    """Compile to Azure Policy for Azure OpenAI and AI services, and prove it on every cell."""
+    run(
+        lambda loaded, table, organisation, now: compile_azure(
+            table, loaded.catalog, organisation.tree(Cloud.AZURE), now, AzureOptions(stage)
         ),
         policy,
         org,

@@ -194,7 +194,9 @@ class GcpShape(_Said):
     id: Annotated[str, Field(pattern=r"^organizations/[0-9]+$")]
     folders: list[GcpFolderShape] | None = None
     projects: Accounts | None = None
-    leave_open: dict[str, str] | None = None
+    leave_open: dict[Literal["endpoints"], Reason] | None = Field(
+        None, description="Parts that guardrails shall not touch, each with the reason."
+    )
 
 
 class AzureGroupShape(_Said):
@@ -211,7 +213,9 @@ class AzureShape(_Said):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._()-]{0,89}$")]
     groups: list[AzureGroupShape] | None = None
     subscriptions: Accounts | None = None
-    leave_open: dict[str, str] | None = None
+    leave_open: dict[Literal["machine-learning"], Reason] | None = Field(
+        None, description="Parts that guardrails shall not touch, each with the reason."
+    )
 
 
 class OrganisationShape(_Said):

@@ -3,6 +3,7 @@
 from bailiwick.targets.compiled import (
     Cell,
     Compiled,
+    Stage,
     Statement,
     escaped,
     lines,
@@ -12,6 +13,6 @@ from bailiwick.targets.compiled import (
 )
 
 __all__ = [
-    "Cell", "Compiled", "Statement",
+    "Cell", "Compiled", "Stage", "Statement",
     "escaped", "lines", "minified", "residue_as_dict", "terraform_text",
 ]  # fmt: skip

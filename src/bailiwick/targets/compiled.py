@@ -6,10 +6,19 @@ Every text is deterministic: the same policy, organisation and moment give the s
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from bailiwick.cloud import Cloud, Residue
 from bailiwick.errors import Problem
+
+
+class Stage(StrEnum):
+    """How far a roll-out is, where a cloud can try a policy out."""
+
+    DRY_RUN = "dry-run"
+    """What would be refused is logged, and nothing is."""
+    ENFORCE = "enforce"
 
 
 @dataclass(frozen=True, slots=True)

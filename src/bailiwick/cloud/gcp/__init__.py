@@ -1,0 +1,30 @@
+"""Google Cloud: what a Vertex AI call is checked for, and what organization policies answer."""
+
+from bailiwick.cloud.gcp.calls import (
+    ACTIONS,
+    ENDPOINTS,
+    FEATURES,
+    GLOBAL_HOST,
+    MODELS,
+    OWN_ENDPOINTS,
+    POLICY_ACTIONS,
+    Call,
+    checks,
+    host_of,
+)
+from bailiwick.cloud.gcp.models import COUNT_TOKENS, VertexModel, vertex_models
+from bailiwick.cloud.gcp.orgpolicy import (
+    Answer,
+    OrgPolicies,
+    OrgPolicy,
+    OrgRule,
+    Verdict,
+    read_org_policy,
+)
+
+__all__ = [
+    "ACTIONS", "COUNT_TOKENS", "ENDPOINTS", "FEATURES", "GLOBAL_HOST", "MODELS", "OWN_ENDPOINTS",
+    "POLICY_ACTIONS",
+    "Answer", "Call", "OrgPolicies", "OrgPolicy", "OrgRule", "Verdict", "VertexModel",
+    "checks", "host_of", "read_org_policy", "vertex_models",
+]  # fmt: skip

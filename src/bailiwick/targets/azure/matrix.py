@@ -1,0 +1,139 @@
+"""Generate the matrix: every scope, location, model and SKU that the policy tells apart.
+
+One cell is one use: an account made in a location, and a deployment in it. Both must be allowed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bailiwick.cloud import Tree
+from bailiwick.cloud.azure import (
+    KINDS,
+    MACHINE_LEARNING,
+    Answer,
+    AzureModel,
+    AzurePolicies,
+    Resource,
+    account,
+    deployment,
+)
+from bailiwick.cloud.zones import SKUS
+from bailiwick.targets.azure.scopes import Choices, Scope, scopes
+from bailiwick.targets.compiled import Cell
+
+UNLISTED_MODEL = AzureModel("Nobody/unlisted", ("nobody/unlisted",))
+UNLISTED_SKU = "UnlistedSku"
+UNLISTED_LOCATION = "unlistedlocation"
+UNLISTED_KIND = "UnlistedKind"
+"""Stand for what nobody has listed: each must be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A cell, and the resources whose making it stands for."""
+
+    cell: Cell
+    resources: tuple[Resource, ...]
+    scope: Scope
+    lost: bool = False
+    """The policy permits it and Azure's rules cannot: denied, and reported."""
+
+    def evaluate(self, policies: AzurePolicies, *, dry_run: bool = False) -> Answer:
+        """Judge by policies: every resource must be allowed."""
+        return self.judge(policies, dry_run=dry_run)[0]
+
+    def judge(self, policies: AzurePolicies, *, dry_run: bool = False) -> tuple[Answer, str]:
+        """Judge the resources, and name the assignment that decided, or what is missing."""
+        worst = policies.check(self.scope.path, self.resources[0], dry_run=dry_run)
+        for one in self.resources[1:]:
+            found = policies.check(self.scope.path, one, dry_run=dry_run)
+            if worst.answer is Answer.ALLOW or found.answer is Answer.DENY:
+                worst = found
+        return worst.answer, worst.assignment or worst.reason
+
+
+class Matrix:
+    """Generates the cases of one policy and tenant."""
+
+    def __init__(self, choices: Choices, tree: Tree) -> None:
+        self.choices = choices
+        self.scopes = list(scopes(tree))
+        self.learning_open = "machine-learning" in tree.leave_open
+
+    def cases(self) -> Iterator[Case]:
+        """Go through all of one scope of each kind, and in brief through every other."""
+        questions = self.choices.questions
+        seen: set[tuple[object, ...]] = set()
+        few = self._few()
+        for scope in self.scopes:
+            kind = (questions.account_class(scope.account), scope.account.exempt is None)
+            new = kind not in seen
+            seen.add(kind)
+            yield from self._others(scope)
+            yield from self._uses(scope, (*self.choices.models, UNLISTED_MODEL) if new else few)
+            for location in (*self.choices.locations, UNLISTED_LOCATION):
+                for name in (*KINDS, UNLISTED_KIND):
+                    for model in few:
+                        yield self._case(scope, model, SKUS[0], location, name)
+
+    def _uses(self, scope: Scope, models: tuple[AzureModel, ...]) -> Iterator[Case]:
+        """Go through models and SKUs, each in one location of every kind."""
+        locations = [*self._kinds_of_locations(scope), UNLISTED_LOCATION]
+        for model in models:
+            for sku in (*SKUS, UNLISTED_SKU):
+                for location in locations:
+                    yield self._case(scope, model, sku, location, KINDS[1])
+
+    def _kinds_of_locations(self, scope: Scope) -> Iterable[str]:
+        """Give one location of each kind: alike for the policy, and for what was chosen."""
+        chosen = self.choices.of(scope.account).places
+        found: dict[tuple[object, ...], str] = {}
+        for location in self.choices.locations:
+            wheres = (self.choices.wheres[location, sku] for sku in SKUS)
+            numbers = tuple(map(self.choices.questions.where_class, wheres))
+            found.setdefault((numbers, location in chosen), location)
+        return found.values()
+
+    def _few(self) -> tuple[AzureModel, ...]:
+        """Give one model of each kind."""
+        found: dict[tuple[int, ...], AzureModel] = {}
+        for model in self.choices.models:
+            numbers = tuple(map(self.choices.questions.model_class, model.models))
+            found.setdefault(numbers, model)
+        return (*found.values(), UNLISTED_MODEL)
+
+    def _case(self, scope: Scope, model: AzureModel, sku: str, location: str, kind: str) -> Case:
+        choices, who = self.choices, scope.account
+        permits = sku in SKUS and choices.permits(who, model, sku, location)
+        fits = choices.of(who).permits((model.name, sku), location)
+        exempt = who.exempt is not None
+        rules: tuple[str, ...] = ()
+        if permits and not exempt and model.models[0] in choices.questions.table.policy.models:
+            where = choices.wheres.get((location, sku)) or choices.where(location, sku)
+            rules = choices.questions.decide(who, where, model.models[0]).determining
+        cell = Cell(
+            _account(scope), "deploy", f"{kind} with {sku} {model.name}", location, sku,
+            model.models[0], exempt or (permits and fits), rules,
+        )  # fmt: skip
+        made = (account(kind, location), deployment(model.name, sku))
+        lost = permits and not fits and not exempt and location in choices.locations
+        return Case(cell, made, scope, lost)
+
+    def _others(self, scope: Scope) -> Iterator[Case]:
+        """Cover what must be left alone, and what says nothing of its model."""
+        exempt = scope.account.exempt is not None
+        learning = exempt or self.learning_open
+        speech = Cell(_account(scope), "create", "SpeechServices", "any", "", "", permit=True)
+        yield Case(speech, (account("SpeechServices", UNLISTED_LOCATION),), scope)
+        storage = Cell(_account(scope), "create", "storageAccounts", "any", "", "", permit=True)
+        yield Case(storage, ({"type": "Microsoft.Storage/storageAccounts"},), scope)
+        for kind in MACHINE_LEARNING:
+            yield Case(
+                Cell(_account(scope), "create", kind, "any", "", "", learning),
+                ({"type": kind},),
+                scope,
+            )
+
+
+def _account(scope: Scope) -> str:
+    return scope.account.id if scope.account.is_listed else f"others in {scope.id}"
