@@ -369,3 +369,23 @@ def _carry_out(database: Any, store: Any, keys: list[Any], change: Any, by: Any)
                 assert store.poll()
     except BailiwickError:
         pass  # revoked twice, a label that was not there: refused, and nothing changed
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_after_a_restart_of_the_server_a_gateway_catches_up_and_forgets_no_suspension(
+    place: Any, postgres: Any, database: Any, key: Any, store: AccountStore, by: Any
+) -> None:
+    people.suspend(database, "acme")
+    assert store.poll()
+    postgres.stop()
+    try:
+        assert not store.poll()
+        during = store.by_key(key.raw, NOW)
+    finally:
+        postgres.start()
+    database.revoke_key(key.id, **by)
+
+    assert store.poll()
+    assert during is not None
+    assert during.status == "suspended"
+    assert store.by_key(key.raw, NOW) is None
