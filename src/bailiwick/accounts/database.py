@@ -78,6 +78,10 @@ class AccountDatabase:
         """The connections, for reading."""
         return self._engine
 
+    def digest(self, text: str) -> str:
+        """Give a keyed digest under this installation's secret: equal texts have equal ones."""
+        return self._secret.digest(text).hex()
+
     def now(self) -> datetime:
         """Ask this database's clock."""
         return self._clock()

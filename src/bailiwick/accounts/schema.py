@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -289,6 +289,61 @@ work = Table(
 """How far each kind of background work is, and who does it now: ``sweep`` and ``relay``.
 ``claimed``: up to which sequence the holder has begun to work, and not said yet that it is done."""
 
+source_events = Table(
+    "source_events",
+    metadata,
+    Column("sender", String(32), primary_key=True),
+    Column("id", String(100), primary_key=True),
+    Column("type", String(100), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+)
+"""Every event that a source has sent, so that none counts twice. ``outcome``: ``applied``,
+``older`` than what is known of its object, ``waiting`` for a link to an account, or ``ignored``."""
+
+source_objects = Table(
+    "source_objects",
+    metadata,
+    Column("sender", String(32), primary_key=True),
+    Column("object", String(150), primary_key=True),
+    Column("owner", String(100), nullable=True),
+    Column("account_id", String(64), nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("event_id", String(100), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("written", Text, nullable=False),
+    Column("written_event", String(100), nullable=False),
+    Column("written_to", String(64), nullable=True),
+)
+"""What the event that was created last says of an object (JSON: kinds, places, tiers; nothing
+personal). ``owner``: the customer at the source. ``account_id``: the account that the object names
+itself. ``written``, ``written_event``, ``written_to``: what
+of it has become evidence, from which event, and of which account."""
+
+source_links = Table(
+    "source_links",
+    metadata,
+    Column("sender", String(32), primary_key=True),
+    Column("owner", String(100), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("event_id", String(100), nullable=False),
+)
+"""Which account a customer of a source is. ``event_id``: the event that said so, or empty for a
+person's word, which no event changes."""
+
+source_traces = Table(
+    "source_traces",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("sender", String(32), primary_key=True),
+    Column("object", String(150), primary_key=True),
+    Column("kind", String(16), nullable=False),
+)
+"""What may link accounts (the same card): a keyed digest of it, and the object that has it."""
+
 Index("ix_keys_account", keys.c.account_id)
 Index("ix_accounts_parent", accounts.c.parent_id)
 Index(  # holds all that a gateway loads, so that it reads nothing else
@@ -309,3 +364,5 @@ Index("ix_appeals_account", appeals.c.account_id)
 Index("ix_notices_due", notices.c.sent_at, notices.c.next_at)
 Index("ix_personal_account", personal.c.account_id, personal.c.kind)
 Index("ix_mutes_account", mutes.c.account_id)
+Index("ix_source_objects_owner", source_objects.c.sender, source_objects.c.owner)
+Index("ix_source_events_received", source_events.c.received_at)

@@ -1,0 +1,104 @@
+"""Events of any other system: CloudEvents 1.0 in structured mode, with evidence in ``data``.
+
+    {"specversion": "1.0", "id": "e-1", "source": "/kyc", "type": "bailiwick.evidence",
+     "time": "2026-07-01T12:00:00Z", "subject": "acme",
+     "data": {"statements": [{"kind": "document", "values": ["US"], "tier": "T1"}]}}
+
+``subject`` is the id of the account, ``time`` is when the sender saw it. A sender has one voice for
+each account: its last event says all that it knows, so a kind that is left out is withdrawn.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bailiwick.accounts.sources.addresses import read_address
+from bailiwick.accounts.sources.events import BadEvent, Event, Said
+from bailiwick.accounts.sources.phones import phone_place
+from bailiwick.accounts.values import TIERS, Checks
+from bailiwick.errors import InvalidInput
+
+TYPE = "bailiwick.evidence"
+MOST_STATEMENTS = 32
+KEYS = frozenset({"kind", "values", "tier", "address", "number"})
+
+
+def read_cloud_event(body: Any, sender: str, best_tier: str) -> Event:
+    """Say what an event means; of another type it says nothing. Raises ``BadEvent``.
+
+    ``best_tier``: the best tier that this sender may give; better ones are taken for it.
+    """
+    if not isinstance(body, dict) or body.get("specversion") != "1.0":
+        raise BadEvent("not a CloudEvent of version 1.0")
+    identity, kind, at = _text(body, "id", 100), _text(body, "type", 100), _time(body)
+    _text(body, "source", 200)
+    if kind != TYPE:
+        return Event(sender, identity, kind, at)
+    account = _text(body, "subject", 64)
+    data = body.get("data")
+    statements = data.get("statements") if isinstance(data, dict) else None
+    if not isinstance(statements, list) or len(statements) > MOST_STATEMENTS:
+        raise BadEvent(f"`data.statements` is not a list of at most {MOST_STATEMENTS}")
+    said = [one for given in statements for one in read_said(given, best_tier)]
+    if len({one.kind for one in said}) < len(said):
+        raise BadEvent("a kind is stated twice")
+    return Event(sender, identity, kind, at, object=account, account=account, said=tuple(said))
+
+
+def read_said(given: Any, best_tier: str) -> Iterator[Said]:
+    """Read one statement: ``values``, or an ``address`` or phone ``number`` that has a place."""
+    if not isinstance(given, dict) or given.keys() - KEYS:
+        raise BadEvent(f"a statement has keys of {', '.join(sorted(KEYS))}")
+    kind, tier = given.get("kind"), given.get("tier", "T3")
+    if not isinstance(kind, str) or tier not in TIERS:
+        raise BadEvent("a statement needs a `kind`, and a `tier` of T1 to T4")
+    tier = max(tier, best_tier)
+    if "address" in given:
+        yield from _address(kind, given["address"], tier)
+        return
+    values = _values(kind, given)
+    checks = Checks()
+    checks.kind(kind)
+    checks.few(f"`{kind}`", values)
+    canonical = tuple(sorted({checks.value(kind, one) for one in values}))
+    try:
+        checks.finish()
+    except InvalidInput as error:
+        raise BadEvent(error.problems[0].message) from None
+    yield Said(kind, canonical, tier)
+
+
+def _values(kind: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    if "number" in given:
+        place = phone_place(given["number"]) if isinstance(given["number"], str) else None
+        return (place,) if place else ()
+    values = given.get("values")
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise BadEvent(f"`values` of `{kind[:40]}` is not a list of texts")
+    return tuple(values)
+
+
+def _address(kind: str, given: Any, tier: str) -> Iterator[Said]:
+    if not isinstance(given, dict):
+        raise BadEvent("`address` is not an object")
+    address = read_address(given)
+    yield Said(kind, address.places, tier)
+    if address.check:
+        yield Said("address_check", (address.check,), "T4")
+
+
+def _text(body: Mapping[str, Any], key: str, longest: int) -> str:
+    text = body.get(key)
+    if not isinstance(text, str) or not 0 < len(text) <= longest or not text.isprintable():
+        raise BadEvent(f"`{key}` is missing or is no plain text of at most {longest} characters")
+    return text
+
+
+def _time(body: Mapping[str, Any]) -> datetime:
+    try:
+        at = datetime.fromisoformat(_text(body, "time", 40))
+    except ValueError:
+        raise BadEvent("`time` is not a time such as 2026-07-01T12:00:00Z") from None
+    if at.tzinfo is None:
+        raise BadEvent("`time` has no time zone")
+    return at.astimezone(UTC)
