@@ -24,7 +24,7 @@ COMMANDS = {
     "replay": "replay:replay",
     "impact": "impact:impact",
     "serve": "serve:serve",
-    "accounts": "sources:app",
+    "accounts": "signals:app",
     "service": "service:service",
     "service-token": "service:service_token",
     "ownership": "ownership:app",
