@@ -20,10 +20,12 @@ from bailiwick.cli.output import (
 )
 from bailiwick.decision import (
     DEFAULT_REGIONS,
+    Coming,
     DecisionTable,
     Difference,
     Row,
     check_policy,
+    coming,
     compile_table,
     condition_in_words,
     diff_policies,
@@ -257,8 +259,18 @@ def matrix_command(
     loaded, table = compiled(file)
     regions = {name: _members(loaded, name) for name in region} if region else DEFAULT_REGIONS
     rows = matrix(table, moment(at), regions, model, apart=by_model)
+    changes = coming(table, moment(at), regions, model)
     if as_json:
-        say_json([{**_row_as_dict(row), "owners": _owners(loaded.policy, row)} for row in rows])
+        say_json(
+            [
+                {
+                    **_row_as_dict(row),
+                    "owners": _owners(loaded.policy, row),
+                    "coming": _coming_as_dicts(row, changes),
+                }
+                for row in rows
+            ]
+        )
         return
     about = loaded.policy
     if about.source or about.as_of:
@@ -282,6 +294,26 @@ def matrix_command(
             for row in rows
         ),
     )
+    for change in changes:
+        models = _short(list(change.models), 3)
+        say(
+            f"[bold]from {change.from_at:%Y-%m-%d}[/] {escape(change.region)}: {change.before} "
+            f"becomes {change.after}: {escape(models)}"
+        )
+
+
+def _coming_as_dicts(row: Row, changes: list[Coming]) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": one.from_at.isoformat(),
+            "models": [model for model in one.models if model in row.models],
+            "region": one.region,
+            "before": one.before,
+            "after": one.after,
+        }
+        for one in changes
+        if set(one.models) & set(row.models)
+    ]
 
 
 def _owners(policy: Policy, row: Row) -> list[str]:

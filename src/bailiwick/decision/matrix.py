@@ -117,6 +117,54 @@ def matrix(
     return [_row(table, at, tuple(group), regions) for group in alike.values()]
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What becomes otherwise at a date that a rule names."""
+
+    from_at: datetime
+    models: tuple[str, ...]
+    region: str
+    before: str
+    """The cell in words, until then."""
+    after: str
+
+
+def coming(
+    table: DecisionTable,
+    at: datetime,
+    regions: Mapping[str, frozenset[str]] = DEFAULT_REGIONS,
+    models: Iterable[str] | None = None,
+) -> list[Coming]:
+    """List what the later dates of rules change in the matrix, by date."""
+    wanted = None if models is None else list(models)
+    edges = {edge for rule in table.rules for edge in (rule.from_at, rule.until_at) if edge}
+    found: dict[tuple[datetime, str, str, str], list[str]] = {}
+    before = _cells(table, at, regions, wanted)
+    for moment in sorted(edge for edge in edges if edge > at):
+        after = _cells(table, moment, regions, wanted)
+        for (model, region), words in sorted(after.items()):
+            was = before.get((model, region), "blocked")
+            if was != words:
+                found.setdefault((moment, region, was, words), []).append(model)
+        before = after
+    return [Coming(key[0], tuple(names), *key[1:]) for key, names in found.items()]
+
+
+def _cells(
+    table: DecisionTable,
+    at: datetime,
+    regions: Mapping[str, frozenset[str]],
+    models: Iterable[str] | None,
+) -> dict[tuple[str, str], str]:
+    rows = matrix(table, at, regions, models, apart=True)
+    return {
+        (row.models[0], name): cell.words
+        + (f", {len(cell.blocked)} blocked" if cell.partial else "")
+        for row in rows
+        for name, cell in row.cells.items()
+    }
+
+
 def _row(
     table: DecisionTable,
     at: datetime,
