@@ -77,6 +77,12 @@ class TableJudge:
         with self._log.open("a") as file:
             file.write(json.dumps({**event, "pid": os.getpid()}, default=list) + "\n")
 
+    def ended(self, asked: Asked, judged: Judged, at: datetime) -> str | None:
+        return None
+
+    def version(self) -> object:
+        return None
+
     def judge_now(self, asked: Asked, at: datetime) -> Judged | Durable:
         located = self._admit(asked)
         model = CATALOGUE.get(asked.model or "")

@@ -19,6 +19,12 @@ from bailiwick.accounts.delivery import (
 )
 from bailiwick.accounts.derive import Evidence
 from bailiwick.accounts.desk import Decided, Desk
+from bailiwick.accounts.directives import (
+    Directives,
+    InForce,
+    StoredExemption,
+    StoredOrder,
+)
 from bailiwick.accounts.engine import AccountsUnavailable
 from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
@@ -71,12 +77,14 @@ __all__ = [
     "AppealView",
     "Decided",
     "Desk",
+    "Directives",
     "Evidence",
     "EvidenceRow",
     "HistoryRow",
     "Flag",
     "Folder",
     "Grade",
+    "InForce",
     "Item",
     "Impact",
     "KeyRow",
@@ -100,6 +108,8 @@ __all__ = [
     "hold_lease",
     "impact",
     "known_accounts",
+    "StoredExemption",
+    "StoredOrder",
     "list_accounts",
     "relay_history",
     "show_account",

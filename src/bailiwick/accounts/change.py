@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
 
 from bailiwick.accounts import schema
 
@@ -25,7 +25,7 @@ class Change:
         """Take the next place in the sequence and write the history row."""
         seq = self.connection.execute(
             update(schema.counter)
-            .values(sequence=schema.counter.c.sequence + 1)
+            .values(sequence=schema.counter.c.sequence + 1, latest_at=_later(self.at))
             .returning(schema.counter.c.sequence)
         ).scalar_one()
         self.connection.execute(
@@ -42,3 +42,8 @@ class Change:
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(select(func.pg_notify(CHANNEL, str(seq))))
         return int(seq)
+
+
+def _later(at: int) -> ColumnElement[int]:
+    latest = schema.counter.c.latest_at
+    return case((latest < at, at), else_=latest)

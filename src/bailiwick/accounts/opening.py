@@ -55,7 +55,7 @@ def _create_tables(connection: Connection, secret: KeySecret) -> None:
     if inspect(connection).has_table(schema.schema_version.name):
         return
     upgrade_tables(connection)
-    connection.execute(insert(schema.counter).values(id=1, sequence=0))
+    connection.execute(insert(schema.counter).values(id=1, sequence=0, latest_at=0))
     connection.execute(
         insert(schema.schema_version).values(
             version=schema.SCHEMA_VERSION,

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -41,8 +41,11 @@ counter = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("latest_at", BigInteger, nullable=False),
 )
-"""One row, incremented first in every writing transaction: its lock makes writers take turns, so
+"""``latest_at``: the latest time of any change, so that a clock set back revives nothing.
+
+One row, incremented first in every writing transaction: its lock makes writers take turns, so
 sequence numbers become visible in order and a follower cannot skip one."""
 
 accounts = Table(
@@ -366,3 +369,41 @@ Index("ix_personal_account", personal.c.account_id, personal.c.kind)
 Index("ix_mutes_account", mutes.c.account_id)
 Index("ix_source_objects_owner", source_objects.c.sender, source_objects.c.owner)
 Index("ix_source_events_received", source_events.c.received_at)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("models", Text, nullable=False),
+    Column("places", Text, nullable=False),
+    Column("except_places", Text, nullable=False),
+    Column("except_principals", Text, nullable=False),
+    Column("except_labels", Text, nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("from_at", BigInteger, nullable=False),
+    Column("review_by", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=True),
+    Column("ended_at", BigInteger, nullable=True),
+    Column("ended_by", String(64), nullable=True),
+)
+"""Emergency orders. The lists are JSON; ``until_at``: it ends by itself then, which most do not."""
+
+exemptions = Table(
+    "exemptions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("rule", String(160), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("from_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("approved_at", BigInteger, nullable=True),
+    Column("approved_by", String(64), nullable=True),
+    Column("ended_at", BigInteger, nullable=True),
+    Column("ended_by", String(64), nullable=True),
+    Column("uses", BigInteger, nullable=False),
+)
+"""Approvals of a policy's exempt rules: two people, dates, and how often one was used. Once ended
+(revoked, or over) one never counts again, whatever a clock says."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from bailiwick.accounts.database import utc_now
+from bailiwick.accounts.directives import InForce, in_force, latest_at
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading
 from bailiwick.accounts.keys import MAX_PRESENTED, KeySecret
 from bailiwick.accounts.opening import check_schema
@@ -66,6 +67,9 @@ class AccountStore:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen_at = monotonic()
+        self._in_force = InForce()
+        self._passed: datetime | None = None
+        self._latest = 0
         self._snapshot = self._load()
 
     @classmethod
@@ -104,6 +108,17 @@ class AccountStore:
     def fresh(self) -> bool:
         """Whether permissions may rest on the snapshot."""
         return self._monotonic() - self._seen_at <= self._max_stale_s
+
+    @property
+    def in_force(self) -> InForce:
+        """Orders and approvals that count now. Orders outlast an outage; approvals do not."""
+        found = self._in_force
+        return found if self.fresh else InForce(found.orders)
+
+    @property
+    def sequence(self) -> int:
+        """How far the snapshot has followed the database."""
+        return self._snapshot.sequence
 
     def status(self) -> StoreStatus:
         """Say how well the snapshot follows."""
@@ -146,6 +161,7 @@ class AccountStore:
         with reading(self._engine) as connection:
             instance = check_schema(connection, self._engine, self._secret)
             sequence = read_sequence(connection)
+            self._in_force = in_force(connection, self._time(connection))
             if instance == snapshot.instance and sequence == snapshot.sequence:
                 return
             if instance == snapshot.instance and sequence > snapshot.sequence:
@@ -163,8 +179,16 @@ class AccountStore:
         with reading(self._engine) as connection:
             instance = check_schema(connection, self._engine, self._secret)
             snapshot = load(connection, instance, self._now())
+            self._in_force = in_force(connection, self._time(connection))
         self._seen_at = began
         return snapshot
+
+    def _time(self, connection: Connection) -> datetime:
+        """Ask our clock, but for what it was set back; a reset on record forgets that."""
+        now, latest = self._clock(), latest_at(connection)
+        kept = self._passed if self._passed and latest >= self._latest else now
+        self._latest, self._passed = latest, max(kept, now)
+        return self._passed
 
     def _follow(self) -> None:
         while not self._stop.wait(self._poll_s):

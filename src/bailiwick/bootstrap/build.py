@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from bailiwick.accounts import InForce
 from bailiwick.bootstrap.checks import prove
 from bailiwick.bootstrap.files import load_beside, load_policy
+from bailiwick.bootstrap.orders import table_with
 from bailiwick.bootstrap.upstreams import route_facts
 from bailiwick.decision import compile_table
 from bailiwick.errors import InvalidInput, Problem, Severity
@@ -61,16 +63,18 @@ def build_world(
     *,
     previous: World | None = None,
     note: Noting = ignore,
+    in_force: InForce | None = None,
 ) -> Built:
     """Build and prove a world. Raises ``InvalidInput`` with everything that is wrong.
 
     ``base`` is the folder of the settings file, ``previous`` the world in use, whose location
-    sources stay where a newer file is bad; ``note`` hears of every file, also when it is bad.
+    sources stay where a newer file is bad; ``note`` hears of every file, also when it is bad;
+    ``in_force`` are the orders and approvals.
     """
     for path in (settings.policy, *settings.catalog, *location_files(settings.location, base)):
         note(path)
     loaded = load_policy(settings.policy, settings.catalog, noting(note))
-    table = compile_table(loaded.policy, loaded.catalog)
+    table = table_with(loaded.policy, loaded.catalog, in_force or InForce())
     location, unused = with_max_age(settings.location, loaded.policy.max_age_s)
     locator = load_locator(location, now, _locator(previous), base=base)
     client, route = client_rules(settings.location), route_facts(upstreams, settings)

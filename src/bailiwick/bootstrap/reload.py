@@ -12,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bailiwick.accounts import InForce
 from bailiwick.bootstrap.build import Built, build_world
 from bailiwick.bootstrap.files import read_settings
+from bailiwick.bootstrap.orders import table_with
 from bailiwick.bootstrap.watch import Watcher
 from bailiwick.errors import BailiwickError, InvalidInput, Problem
 from bailiwick.gateway import Upstream
@@ -53,8 +55,14 @@ class Reloader:
         upstreams: tuple[Upstream, ...],
         use: Callable[[World], None],
         clock: Callable[[], datetime],
+        in_force: Callable[[], InForce] = InForce,
     ) -> None:
-        """``use`` is given each world that has proved itself."""
+        """``use`` is given each world that has proved itself; ``in_force`` is asked for the orders
+        and approvals that count.
+        """
+        self._in_force = in_force
+        self._directed = InForce()
+        self._lock = threading.RLock()
         self._config = config
         self._started_with = started_with
         self._upstreams = upstreams
@@ -70,6 +78,22 @@ class Reloader:
 
     def load(self) -> bool:
         """Read and build now, whether or not anything has changed; whether it is in use."""
+        with self._lock:
+            return self._load()
+
+    def redirect(self) -> bool:
+        """Follow orders and approvals, without reading any file; whether they have changed."""
+        with self._lock:
+            found = self._in_force()
+            if found == self._directed or self._world is None:
+                return False
+            table = table_with(self._world.table.policy, self._world.catalog, found)
+            self._world, self._directed = self._world.with_table(table), found
+            self._use(self._world)
+            log.info("in use: policy `%s`, revision %s", *_identity(self._world))
+            return True
+
+    def _load(self) -> bool:
         try:
             settings, built = self._build()
         except (BailiwickError, OSError) as error:
@@ -110,7 +134,7 @@ class Reloader:
         """Build from the files as they are. Every file is watched from before it is read."""
         self._watcher.begin()
         self._watcher.note(self._config)
-        settings = read_settings(self._config)
+        settings, in_force = read_settings(self._config), self._in_force()
         built = build_world(
             settings,
             self._config.absolute().parent,
@@ -118,8 +142,10 @@ class Reloader:
             self._clock(),
             previous=self._world,
             note=self._watcher.note,
+            in_force=in_force,
         )
         self._refuse_cut(built.world)
+        self._directed = in_force
         return settings, built
 
     def _refuse_cut(self, world: World) -> None:

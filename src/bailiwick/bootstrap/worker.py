@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bailiwick.accounts import AccountDatabase, AccountStore
+from bailiwick.accounts import AccountDatabase, AccountStore, InForce
 from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
 from bailiwick.audit import Settings as AuditOptions
 from bailiwick.bootstrap.keeper import Keeper
@@ -78,7 +78,9 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._world: World | None = None
         self._lacking: dict[str, str] = {}
-        self._reloader = Reloader(config, settings, upstreams, self._use, utc_now)
+        self._reloader = Reloader(
+            config, settings, upstreams, self._use, utc_now, self._in_force
+        )
         self._keeper = Keeper(settings, self._node, lambda: self._world, lambda: self._audit)
         self._keeps_accounts = keeps_accounts
         self._stop = threading.Event()
@@ -105,6 +107,15 @@ class Worker:
     def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
         """List what the caller may use."""
         return self._ready().permitted_models(asked, at)
+
+    def ended(self, asked: Asked, judged: Judged, at: datetime) -> str | None:
+        """Say why a permit given earlier is withdrawn, if it is."""
+        return self._ready().ended(asked, judged, at)
+
+    def version(self) -> object:
+        """Give something that differs whenever a permit may have been withdrawn."""
+        accounts = self._accounts
+        return self._world and self._world.revision, accounts and accounts.sequence
 
     def record(self, event: Mapping[str, Any]) -> None:
         """Record a refusal that came before any judgement."""
@@ -177,6 +188,7 @@ class Worker:
         while not self._stop.wait(RETRY_S):
             if self._pipeline is None:
                 self._find()
+            self._reloader.redirect()
 
     def _find(self) -> None:
         """Open what is not open yet, and judge once everything is."""
@@ -185,6 +197,7 @@ class Worker:
         if self._audit is None:
             self._try("audit", self._open_audit)
         if self._pipeline is None and self._audit is not None and not self._lacking:
+            self._reloader.redirect()
             self._pipeline = self._make_pipeline(self._audit)
             if self._world is not None:
                 self._use(self._world)
@@ -208,6 +221,9 @@ class Worker:
         )
         store.start()
         self._accounts = store
+
+    def _in_force(self) -> InForce:
+        return self._accounts.in_force if self._accounts is not None else InForce()
 
     def _open_audit(self) -> None:
         self._audit = open_audit(self._settings, self._workers, self._node)

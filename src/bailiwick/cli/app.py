@@ -28,6 +28,8 @@ COMMANDS = {
     "service": "service:service",
     "service-token": "service:service_token",
     "ownership": "ownership:app",
+    "order": "orders:order",
+    "exempt": "orders:exempt",
     "audit": "audit:app",
     "cloud": "cloud:app",
     "compile": "compile:app",

@@ -61,5 +61,7 @@ def combine(
     obligations = Obligations()
     for rule in restricts:
         obligations = obligations.plus(rule.obligations)
-    determining = sorted({rule.id for rule in (*permits, *restricts)})
+    gone = {match.rule.id for match in matched if match not in standing}
+    lifting = [rule for rule in exempting if rule.lifts & gone]
+    determining = sorted({rule.id for rule in (*permits, *restricts, *lifting)})
     return Decision(Effect.PERMIT, tuple(determining), obligations=obligations)

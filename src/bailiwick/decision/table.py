@@ -213,7 +213,8 @@ class DecisionTable:
         permits = standing & self._effects[RuleEffect.PERMIT]
         if self._governing[model] - {rule.authority for rule in self._rules_of(permits)}:
             return None
-        return self._permit(permits, standing & self._effects[RuleEffect.RESTRICT])
+        restricts = standing & self._effects[RuleEffect.RESTRICT]
+        return self._permit(permits, restricts, self._lifting(hit, hit & ~standing))
 
     def _deny(self, denies: int, state: _State) -> Decision:
         """Name the denies; one that holds only for want of evidence says that instead."""
@@ -228,11 +229,11 @@ class DecisionTable:
             ]
         return self._stamped(deny(reasons, (rule.id for rule in self._rules_of(denies))))
 
-    def _permit(self, permits: int, restricts: int) -> Decision:
+    def _permit(self, permits: int, restricts: int, lifting: int) -> Decision:
         obligations = Obligations()
         for rule in self._rules_of(restricts):
             obligations = obligations.plus(rule.obligations)
-        determining = sorted({rule.id for rule in self._rules_of(permits | restricts)})
+        determining = sorted({rule.id for rule in self._rules_of(permits | restricts | lifting)})
         return Decision(
             Effect.PERMIT, tuple(determining), obligations=obligations, revision=self.revision
         )
@@ -341,6 +342,12 @@ class DecisionTable:
                 if exempting & bit:
                     lifted |= mask
         return lifted
+
+    def _lifting(self, hit: int, gone: int) -> int:
+        """Find the exempts to which it is owed that something does not stand."""
+        if not gone:
+            return 0
+        return sum(bit for bit, mask in self._lifts if hit & bit and mask & gone)
 
     def _bits_of(self, mask: int) -> Iterator[tuple[int, Rule]]:
         while mask > 0:

@@ -45,8 +45,9 @@ class Decision:
 
     effect: Effect
     determining: tuple[str, ...] = ()
-    """Ids of the rules that decided, sorted: the denies of a deny, the permits and restricts of a
-    permit. Empty where a deny is for want of a permit."""
+    """Ids of the rules that decided, sorted: the denies of a deny; the permits and restricts of a
+    permit, and the exempts that lifted something for it. Empty where a deny is for want of a
+    permit."""
     reasons: tuple[Reason, ...] = ()
     obligations: Obligations = Obligations()
     contested: bool = False

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
-from bailiwick.gateway.flights import Flights, clock
+from bailiwick.gateway.flights import WITHDRAWN, Flights, clock
 from bailiwick.gateway.metrics import Metrics
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Services
@@ -21,6 +22,10 @@ _log = logging.getLogger("bailiwick.gateway")
 
 TICK_S: Final = 0.2
 """How often the connections are looked at."""
+WITHDRAW_S: Final = 1.0
+"""How often it is asked whether permits were withdrawn."""
+LOOKS: Final = 3
+"""How often after a change: a permit may have been decided before it and be durable after."""
 REPORT_S: Final = 1.0
 """How often a worker writes down how it is."""
 
@@ -57,6 +62,7 @@ class Gateway:
         await self.services.start()
         self._tick()
         self._keep(self.loop.create_task(self._reporting()))
+        self._keep(self.loop.create_task(self._withdrawing()))
 
     async def stop(self) -> None:
         """Let the requests in hand end, then end."""
@@ -103,6 +109,28 @@ class Gateway:
             except Exception:  # noqa: BLE001 - logged; the next report may succeed
                 _log.exception("the worker cannot report how it is")
             await asyncio.sleep(REPORT_S)
+
+    async def _withdrawing(self) -> None:
+        """Cut answers under way whose permit is withdrawn: by an order, or with their account."""
+        judge = self.services.judge
+        seen, looks = judge.version(), 0
+        while True:
+            await asyncio.sleep(WITHDRAW_S)
+            try:
+                version = judge.version()
+                looks = LOOKS if version != seen else looks - 1
+                if looks > 0:
+                    self._withdraw()
+                seen = version
+            except Exception:  # noqa: BLE001 - logged; the next look may succeed
+                _log.exception("answers under way could not be looked at")
+
+    def _withdraw(self) -> None:
+        at = datetime.now(UTC)
+        for flight in self.flights:
+            judged = flight.judged
+            if judged is not None and self.services.judge.ended(flight.asked, judged, at):
+                flight.interrupt(WITHDRAWN)
 
     def spend(self, judged: Judged, tokens: int) -> None:
         """Count tokens against quotas without anybody waiting for it."""

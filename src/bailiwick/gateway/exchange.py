@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bailiwick.gateway import models, obligations
 from bailiwick.gateway.body import inspect, parse, serialise
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
-from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, Flight, clock
+from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, WITHDRAWN, Flight, clock
 from bailiwick.gateway.heads import Head
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
 from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial, refusal
@@ -150,7 +150,7 @@ class Exchange:
         else:
             going_on = self._go_on(endpoint, verdict, body, began)
             task = self.gateway.loop.create_task(going_on)
-            self.flight = self.gateway.flights.begin(task)
+            self.flight = self.gateway.flights.begin(task, asked)
             self.step = "judging"
             self.allow(self.gateway.options.timeouts.judging_s)
 
@@ -363,7 +363,9 @@ class Exchange:
         if flight.why == LEFT:
             self._finish(_LEFT_STATUS, "client_left")
         elif self.answered:
-            self._break_off("timeout")
+            self._break_off(flight.why)
+        elif flight.why == WITHDRAWN:
+            self._refuse(Refused("withdrawn", "the permission for this request was withdrawn"))
         else:
             self._refuse(_SLOW[self.step])
 

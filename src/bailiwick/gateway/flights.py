@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from bailiwick.pipeline import Judged
+from bailiwick.pipeline import Asked, Judged
 
 NEVER: Final = float("inf")
 
 TIMEOUT: Final = "timeout"
 LEFT: Final = "left"
+WITHDRAWN: Final = "withdrawn"
 
 clock = time.monotonic
 
@@ -18,14 +19,15 @@ clock = time.monotonic
 class Flight:
     """One request, from its permit to the end of its answer."""
 
-    __slots__ = ("_task", "judged", "why")
+    __slots__ = ("_task", "asked", "judged", "why")
 
-    def __init__(self, task: "asyncio.Task[Any]") -> None:
+    def __init__(self, task: "asyncio.Task[Any]", asked: Asked) -> None:
         self._task = task
+        self.asked = asked
         self.judged: Judged | None = None
         """The permit, with model and account; ``None`` until its record is durable."""
         self.why: str | None = None
-        """Why it was interrupted: ``timeout`` or ``left``."""
+        """Why it was interrupted: ``timeout``, ``left`` or ``withdrawn``."""
 
     def interrupt(self, why: str) -> None:
         """Cancel the present step, once."""
@@ -50,9 +52,9 @@ class Flights:
     def __iter__(self) -> Iterator[Flight]:
         return iter(tuple(self._flights))
 
-    def begin(self, task: "asyncio.Task[Any]") -> Flight:
+    def begin(self, task: "asyncio.Task[Any]", asked: Asked) -> Flight:
         """Take note of a request."""
-        flight = Flight(task)
+        flight = Flight(task, asked)
         self._flights.add(flight)
         return flight
 

@@ -24,6 +24,12 @@ class Judge(Protocol):
     def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
         """List the catalogue ids that this caller may use."""
 
+    def ended(self, asked: Asked, judged: Judged, at: datetime) -> str | None:
+        """Say why a permit given earlier is withdrawn, if it is."""
+
+    def version(self) -> object:
+        """Give something that differs whenever a permit may have been withdrawn."""
+
 
 Recorder = Callable[[Mapping[str, Any]], None]
 """Takes the record of a request that was refused before anybody could judge it."""

@@ -42,6 +42,7 @@ STATUS: Final[Mapping[str, int]] = {
     "transfer_encoding": 400,
     "unauthenticated": 401,
     "denied": 403,
+    "withdrawn": 403,
     "path_unknown": 404,
     "model_not_found": 404,
     "model_not_served": 404,

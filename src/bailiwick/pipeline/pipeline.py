@@ -225,6 +225,24 @@ class Pipeline:
                 raise Unavailable("audit_unavailable") from None
             self.unguarded += len(permits)
 
+    def ended(self, asked: Asked, judged: Judged, at: datetime) -> str | None:
+        """Say why a permit given earlier is withdrawn: an order, or (for a controlled model) what
+        became of its account or key. Other changes are for new requests.
+        """
+        world = self._ready()
+        try:
+            account = self._account(asked, at)
+        except Unauthenticated as error:
+            return error.reason if judged.controlled else None
+        client = world.find_client(asked.peer, asked.headers)
+        if isinstance(client, Invalid):
+            return None
+        decision = _Judging(world, asked, at, account, judged.model).decide(client)[0].decision
+        codes = {reason.code for reason in decision.reasons}
+        if "order.off" in codes:
+            return "order.off"
+        return "account.status" if judged.controlled and "account.status" in codes else None
+
     def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
         """List the models that this caller may use for inference, from here and now."""
         world = self._ready()

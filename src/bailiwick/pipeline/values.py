@@ -68,7 +68,8 @@ class Outcome:
     status: int
     """What the caller was answered."""
     kind: str
-    """completed, upstream_error, upstream_reset, client_left, refused or timeout."""
+    """completed, upstream_error, upstream_reset, client_left, refused, timeout or
+    withdrawn."""
     bytes_in: int
     bytes_out: int
     first_byte_ms: float | None

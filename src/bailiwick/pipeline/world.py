@@ -110,6 +110,17 @@ class World:
         self._routes: dict[Hashable, Part] = {}
         self._compared: dict[Hashable, tuple[Decision, Decision, Mapping[str, Any]]] = {}
 
+    def with_table(self, table: DecisionTable) -> "World":
+        """Give the same world with another table."""
+        return World(
+            table,
+            self.catalog,
+            self.locator,
+            client=self.client,
+            route=self.route,
+            shadow=self.shadow,
+        )
+
     @property
     def revision(self) -> str:
         """The table's revision."""

@@ -4,6 +4,7 @@ from bailiwick.policy.builtin import AUTHORITY as BUILTIN
 from bailiwick.policy.builtin import Order
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
 from bailiwick.policy.findings import NOT_COMPARED, compared
+from bailiwick.policy.names import matching
 from bailiwick.policy.problems import did_you_mean, shape_problems
 from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
 from bailiwick.policy.rules import (
@@ -32,5 +33,5 @@ __all__ = [
     "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
     "Example", "Fallback", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy",
     "Quota", "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog",
-    "no_files", "policy_schema", "read_policy", "shape_problems",
+    "matching", "no_files", "policy_schema", "read_policy", "shape_problems",
 ]  # fmt: skip

@@ -325,9 +325,7 @@ class ModelReader:
         found: set[str] = set()
         for text in texts:
             if "*" in text or "?" in text:
-                matched = [
-                    one for one in self.names.catalog.models if _pattern(text).fullmatch(one)
-                ]
+                matched = matching(text, self.names.catalog)
                 found.update(matched)
                 if not matched:
                     self.problems.warn(
@@ -348,6 +346,14 @@ class ModelReader:
             else:
                 found.add(known)
         return frozenset(found)
+
+
+def matching(text: str, catalog: Catalog) -> frozenset[str]:
+    """Find the models that an id, another name, a pattern or `*` means; nothing may be found."""
+    if "*" in text or "?" in text:
+        return frozenset(one for one in catalog.models if _pattern(text).fullmatch(one))
+    known = catalog.resolve(text)
+    return frozenset({known}) if known else frozenset()
 
 
 @lru_cache(maxsize=4096)
