@@ -173,11 +173,13 @@ def test_an_approved_exemption_reaches_the_gateway_and_is_named_in_the_record(
         identity = directives.add_exemption("lifts", until=in_a_week(), **WHY)
         directives.approve_exemption(identity, by="ben")
         approved = until(lambda: gateway.send(key, US)[0] == 200, 5)
+        uses = until(lambda: directives.exemptions()[0].uses, 5)
         directives.revoke_exemption(identity, by="ben", reason="enough")
         revoked = until(lambda: gateway.send(key, US)[0] == 403, 5)
 
     assert before == 403
     assert approved
+    assert uses
     assert revoked
     events = [entry.record.event for entry in show(folder.path / "audit")]
     permits = [event for event in events if event.get("effect") == "permit"]

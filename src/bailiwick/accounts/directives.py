@@ -202,6 +202,8 @@ class Directives:
 
     def count_uses(self, used: Mapping[str, int]) -> None:
         """Add to how often the approvals of exempt rules were used, by rule."""
+        if not used:
+            return
         table = schema.exemptions
         with writing(self._database.engine) as connection:
             for rule, times in sorted(used.items()):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from bailiwick.accounts import (
     AccountDatabase,
     Desk,
+    Directives,
     Transport,
     deliver_notices,
     drop_lease,
@@ -119,6 +120,7 @@ class Keeper:
             asyncio.run(relay_history(database, audit, directory, self._node))
 
     def _sweep(self, database: AccountDatabase, world: World) -> None:
+        Directives(database).end_what_is_over()
         link = self._settings.accounts.appeal_link
         done = sweep(Desk(database, world.table.policy, appeal_link=link))
         if done.held and done.held != self.status.held:

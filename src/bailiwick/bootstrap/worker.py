@@ -8,12 +8,13 @@ import asyncio
 import gc
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bailiwick.accounts import AccountDatabase, AccountStore, InForce
+from bailiwick.accounts import AccountDatabase, AccountStore, Directives, InForce
 from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
 from bailiwick.audit import Settings as AuditOptions
 from bailiwick.bootstrap.keeper import Keeper
@@ -189,6 +190,23 @@ class Worker:
             if self._pipeline is None:
                 self._find()
             self._reloader.redirect()
+            self._count_uses()
+
+    def _count_uses(self) -> None:
+        """Write down how often exemptions were used."""
+        if self._pipeline is None or not self._pipeline.used:
+            return
+        used, self._pipeline.used = self._pipeline.used, Counter()
+        settings = self._settings.accounts
+        try:
+            database = AccountDatabase.open(settings.url, settings.secret)
+            try:
+                Directives(database).count_uses(used)
+            finally:
+                database.close()
+        except (BailiwickError, OSError) as error:
+            self._pipeline.used += used
+            log.warning("the use of exemptions cannot be written down now: %s", error)
 
     def _find(self) -> None:
         """Open what is not open yet, and judge once everything is."""

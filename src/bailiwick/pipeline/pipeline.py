@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -96,6 +97,8 @@ class Pipeline:
         """Permits of models that are not controlled, given before their record was durable."""
         self.lost = 0
         """Records that nobody waited for and that could not be kept."""
+        self.used: Counter[str] = Counter()
+        """How often each approved exempt rule was needed for a permit; who counts takes them."""
 
     @property
     def world(self) -> World | None:
@@ -130,6 +133,8 @@ class Pipeline:
         )
         if judged.decision.permitted and judged.controlled and account is not None:
             self._check_fresh()
+        if judged.decision.permitted and world.table.approvals:
+            self.used.update(world.table.approvals.intersection(judged.decision.determining))
         event = decision_event(
             judged,
             asked,
