@@ -79,9 +79,7 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._world: World | None = None
         self._lacking: dict[str, str] = {}
-        self._reloader = Reloader(
-            config, settings, upstreams, self._use, utc_now, self._in_force
-        )
+        self._reloader = Reloader(config, settings, upstreams, self._use, utc_now, self._in_force)
         self._keeper = Keeper(settings, self._node, lambda: self._world, lambda: self._audit)
         self._keeps_accounts = keeps_accounts
         self._stop = threading.Event()
