@@ -50,6 +50,8 @@ NOT_REASONS = {
     "rule.expired", "rule.never", "permit.exempted_only", "permit.unreachable",
     # events in the history of accounts, in docs/accounts.md
     "account.added",
+    # and one in docs/orders.md
+    "order.on",
 }  # fmt: skip
 
 
