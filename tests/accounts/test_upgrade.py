@@ -16,6 +16,8 @@ DOWN = (
     "DROP TABLE notices", "DROP TABLE personal", "DROP TABLE mutes", "DROP TABLE confirmations",
     "DROP TABLE work", "DROP TABLE migrations", "DROP INDEX ix_accounts_status",
     "DROP INDEX ix_evidence_expiry", "ALTER TABLE accounts DROP COLUMN probation_until",
+    "DROP TABLE source_traces", "DROP TABLE source_links", "DROP TABLE source_objects",
+    "DROP TABLE source_events",
     "DROP TABLE orders", "DROP TABLE exemptions", "ALTER TABLE counter DROP COLUMN latest_at",
     "UPDATE schema_version SET version = 1",
 )  # fmt: skip
@@ -64,8 +66,8 @@ def test_an_upgrade_keeps_everything_and_ends_where_new_databases_are(place: Any
     before = show_account(database, "acme")
     age(place.url)
 
-    assert upgrade(place.url) == (1, 3)
-    assert upgrade(place.url) == (3, 3)
+    assert upgrade(place.url) == (1, 4)
+    assert upgrade(place.url) == (4, 4)
 
     assert show_account(place.database(create=False), "acme") == before
     assert differences(place.url) == []
