@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m $(INSTALL)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-traffic test check bench bench-deps test-deps lock clean litellm
+.PHONY: help demo test check bench bench-deps test-deps lock clean litellm demo-envoy demo-nginx
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,11 @@ demo: $(VENV)/.demo  ## Start a gateway with a policy and send it requests from 
 
 demo-traffic: $(VENV)/.dev  ## Make a month of traffic and ask what a change of policy would cost (ARGS="--rows N")
 	@$(BIN)/python -m examples.traffic $(ARGS)
+demo-envoy: $(VENV)/.dev  ## The demo behind Envoy from compiled configuration, asking the service
+	@$(BIN)/python -m examples.demo --front envoy $(ARGS)
+
+demo-nginx: $(VENV)/.dev  ## The demo behind nginx from compiled configuration, asking the service
+	@$(BIN)/python -m examples.demo --front nginx $(ARGS)
 
 test: $(VENV)/.dev  ## Run every test; says what was skipped and why
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from examples.demo.edge import EdgeGateway
 from examples.demo.gateway import Gateway
 from examples.demo.scenes import SCENES, Answer, Scene, play
 from rich.console import Console
@@ -22,6 +23,11 @@ from rich.markup import escape
 from rich.table import Table
 
 console = Console(width=None if sys.stdout.isatty() else 140)
+FRONTS = {
+    "gateway": "A gateway",
+    "envoy": "Envoy, with the decision service beside it,",
+    "nginx": "nginx, with the decision service beside it,",
+}
 COLOURS = {"permit": "green", "deny": "red", "refused": "yellow"}
 
 
@@ -29,14 +35,17 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the demo and, unless ``--once`` is given, leave the gateway running until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--once", action="store_true", help="stop after the requests")
+    parser.add_argument(
+        "--front", choices=("gateway", "envoy", "nginx"), default="gateway", help="who is asked"
+    )
     options = parser.parse_args(words)
     with (
         tempfile.TemporaryDirectory(prefix="bailiwick-demo-") as folder,
-        Gateway(Path(folder)) as gateway,
+        _front(options.front, Path(folder)) as gateway,
     ):
         console.print(
-            f"A gateway listens on {gateway.url}, policy [bold]{gateway.policy.name}[/] "
-            "(as reported in June 2026, unverified)."
+            f"{FRONTS[options.front]} listens on {gateway.url}, "
+            f"policy [bold]{gateway.policy.name}[/] (as reported in June 2026, unverified)."
         )
         answers = [play(scene, gateway) for scene in SCENES]
         console.print(table(SCENES, answers))
@@ -56,6 +65,10 @@ def main(words: Sequence[str] | None = None) -> int:
             console.print("Ctrl-C stops the gateway.")
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
     return 1 if unexpected else 0
+
+
+def _front(name: str, folder: Path) -> Gateway:
+    return Gateway(folder) if name == "gateway" else EdgeGateway(folder, name)
 
 
 def table(scenes: Sequence[Scene], answers: Sequence[Answer]) -> Table:

@@ -66,7 +66,7 @@ class Gateway:
         self.folder = folder
         self.policy = load_policy(POLICY).policy
         self.upstream = model_server.start()
-        self.port, self.admin = _free_port(), _free_port()
+        self.port, self.admin = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.audit = folder / "audit"
         self._write_files()
@@ -74,19 +74,18 @@ class Gateway:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Gateway":
-        command = [
-            sys.executable,
-            "-m",
-            "bailiwick",
-            "serve",
-            "--config",
-            str(self.folder / "bailiwick.yaml"),
-        ]
+        self._start("serve", "--config", str(self.folder / "bailiwick.yaml"))
+        return self
+
+    def _start(self, *words: str) -> None:
+        command = [sys.executable, "-m", "bailiwick", *words]
         environment = {**os.environ, "DEMO_UPSTREAM_KEY": "demo"}
         with (self.folder / "gateway.log").open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own command
         self._wait_until_ready()
-        return self
+
+    def _more_settings(self) -> str:
+        return ""
 
     def __exit__(
         self,
@@ -136,7 +135,7 @@ class Gateway:
             upstream=self.upstream.server_port,
             models=models,
         )
-        (self.folder / "bailiwick.yaml").write_text(settings)
+        (self.folder / "bailiwick.yaml").write_text(settings + self._more_settings())
         (self.folder / "exits.txt").write_text(f"{TOR_EXIT}\n")
 
     def _add_accounts(self) -> dict[str, str]:
@@ -166,7 +165,8 @@ class Gateway:
         raise SystemExit(f"the gateway did not become ready:\n{log}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -104,6 +104,7 @@ def test_what_is_permitted_reaches_the_models(site: Site) -> None:
     assert seen["body"] == f'{{"model":"{OPUS}","max_tokens":5,"messages":[]}}'
     assert seen["headers"]["x-moderation"] == "strict"
     assert seen["headers"]["x-bailiwick-decision"].startswith("dec_")
+    assert answer.headers["x-bailiwick-decision"] == seen["headers"]["x-bailiwick-decision"]
     assert "x-bailiwick-token" not in seen["headers"]
     assert not any(name.startswith("x-geo-") for name in seen["headers"])
 

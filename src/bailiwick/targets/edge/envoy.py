@@ -13,6 +13,7 @@ from bailiwick.targets.edge.plan import Plan
 
 COUNTRY: Final = "x-bailiwick-country"
 ADDRESS: Final = "x-bailiwick-address"
+DECISION: Final = "x-bailiwick-decision"
 _HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http"
 _MANAGER: Final = (
     "type.googleapis.com/envoy.extensions.filters.network."
@@ -94,8 +95,15 @@ def _host(selftest: bool) -> dict[str, Any]:
         if selftest
         else {"route": {"cluster": "models", "timeout": "0s", "idle_timeout": "600s"}}
     )
-    route = {"match": {"prefix": "/"}, **action,
-             "request_headers_to_remove": [COUNTRY, ADDRESS]}  # fmt: skip
+    named = {"key": DECISION, "value": f"%REQ({DECISION})%"}
+    route = {
+        "match": {"prefix": "/"},
+        **action,
+        "request_headers_to_remove": [COUNTRY, ADDRESS],
+        "response_headers_to_add": [
+            {"header": named, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        ],
+    }
     return {"name": "models", "domains": ["*"], "routes": [route]}
 
 

@@ -66,6 +66,8 @@ defaults
 frontend models
     bind {options.listen}
 {trust}{rules()}\
+    http-response set-header x-bailiwick-decision %[var(txn.bailiwick_decision)] \
+if {{ var(txn.bailiwick_decision) -m found }}
     default_backend models
 frontend selftest
     # The self-test asks here: the same rules, and nothing is forwarded.
@@ -124,6 +126,8 @@ core.register_action("bailiwick", {{ "http-req" }}, function(txn)
     for _, name in ipairs(obliged) do
       if answer.headers[name] then txn.http:req_set_header(name, answer.headers[name][0]) end
     end
+    local decision = answer.headers["x-bailiwick-decision"]
+    if decision then txn:set_var("txn.bailiwick_decision", decision[0]) end
     txn:set_var("txn.bailiwick_answer", "permit")
   elseif answer.status >= 400 and answer.status < 500 then
     local reply = txn:reply()

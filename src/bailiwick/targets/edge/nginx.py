@@ -123,6 +123,8 @@ location {PERMITTED} {{
     # Reached only by the service's answer; what the models' server says is never followed here.
     if ($bailiwick_selftest = yes) {{ return 204; }}
 {saved}
+    add_header X-Bailiwick-Decision $bailiwick_x_bailiwick_decision always;
+    proxy_hide_header X-Bailiwick-Decision;
     proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Limit-Rate;
     proxy_pass http://bailiwick_models;
     proxy_http_version 1.1;
