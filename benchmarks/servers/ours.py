@@ -49,7 +49,7 @@ def _rows(keys: Sequence[str], secret: KeySecret) -> dict[str, list[tuple[Any, .
         for kind in ("billing", "card", "registered")
     ]
     return {
-        "accounts": [(one, "account", f"Account {one}", None, "active", now) for one in ids],
+        "accounts": [(one, "account", f"Account {one}", None, "active", now, None) for one in ids],
         "keys": [
             (f"key_{number:013d}", ids[number], secret.digest(key), key[:7], now, None, None)
             for number, key in enumerate(keys)

@@ -39,7 +39,7 @@ rules:
 US, DE, IR, KP = "8.8.8.8", "5.9.0.1", "5.160.0.1", "175.45.176.1"
 OPUS, LLAMA, PICTURES = "claude-opus-4-1", "meta/llama-3.1-405b", "gpt-4o"
 BY = {"actor": "tester", "reason": "a test"}
-TOKEN, WEAK, ENVOY = "token-of-the-edge", "token-of-somebody", "token-of-envoy"
+TOKEN, WEAK, ENVOY, OTHERS = "token-of-the-edge", "token-of-somebody", "token-of-envoy", "token-4"
 PATIENCE_S = 150
 """A machine that does much else takes long to start a service."""
 
@@ -62,6 +62,7 @@ ASKERS = [
         "says": ["address"],
         "address_header": "x-bailiwick-address",
     },
+    {"name": "others", "token_sha256": digest(OTHERS), "says": ["address"], "keys": "others"},
     {"name": "somebody", "token_sha256": digest(WEAK), "says": []},
 ]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from service.running import DE, IR, LLAMA, OPUS, PICTURES, TOKEN, US, WEAK, Running
+from service.running import DE, IR, LLAMA, OPUS, OTHERS, PICTURES, TOKEN, US, WEAK, Running
 
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
 CHAT = "/v1/chat/completions"
@@ -67,6 +67,13 @@ def test_a_caller_without_a_good_key_is_told_so(service: Running, key: str) -> N
 
     assert answer.status == 401
     assert answer.json()["error"]["type"] == "authentication_error"
+
+
+def test_keys_of_a_provider_are_not_looked_at_where_the_settings_say_so(service: Running) -> None:
+    """Without ``accounts.anonymous`` nobody's request is refused, whatever key it carries."""
+    answer = service.check(LLAMA, token=OTHERS)
+
+    assert answer.status == 401
 
 
 def test_the_proxys_own_address_is_never_the_clients(service: Running) -> None:

@@ -62,6 +62,7 @@ def service_options(settings: Settings) -> ServiceOptions:
                 one.token_sha256,
                 frozenset(one.says),
                 one.address_header,
+                one.keys == "ours",
                 frozenset(one.keeps),
             )
             for one in service.askers

@@ -117,9 +117,10 @@ def _settings(made: _Fence, asker: str) -> None:
 
 _SAYS = {
     **dict.fromkeys(
-        ("envoy", "nginx", "haproxy"), "says: [address], address_header: x-bailiwick-address"
+        ("envoy", "nginx", "haproxy"),
+        "says: [address], address_header: x-bailiwick-address, keys: others",
     ),
-    **dict.fromkeys(("traefik", "caddy"), "says: [address, model]"),
+    **dict.fromkeys(("traefik", "caddy"), "says: [address, model], keys: others"),
 }
 
 
@@ -217,7 +218,7 @@ def _readme(what: str, steps: Steps) -> str:
     commands = "\n".join(f"```sh\n# {words}\n{command}\n```" for words, command in steps)
     return (
         f"# Fence: {WHAT[what]}\n\n{commands}\n\n"
-        "Requests without a key are judged as nobody's (`accounts.anonymous`) until you add "
-        "accounts (`bailiwick accounts --help`) and set it to false. Files with the token are "
-        "readable by their owner only: keep them so.\n"
+        "Requests are judged as nobody's (`accounts.anonymous`, `keys: others`) until you give "
+        "your clients keys of Bailiwick's (`bailiwick accounts --help`) and change both. Files "
+        "with the token are readable by their owner only: keep them so.\n"
     )

@@ -116,7 +116,7 @@ class Checker:
         asked = Asked(
             request.peer,
             request.lines,
-            key_presented(request.headers),
+            _key(request),
             reading.model,
             reading.action,
             reading.features,
@@ -146,7 +146,7 @@ class Checker:
     async def _ask(self, request: Request, question: Question) -> Judged:
         """Judge by the pipeline's questions: a model may be missing, facts may be pending."""
         pipeline, at = self._parts.pipeline(), datetime.now(UTC)
-        account = pipeline.identify(key_presented(request.headers), at)
+        account = pipeline.identify(_key(request), at)
         world = pipeline.world
         if world is None:
             raise Unavailable("not_ready")
@@ -205,6 +205,10 @@ class Checker:
                 "bytes_in": len(request.raw or b""),
             }
         )
+
+
+def _key(request: Request) -> str | None:
+    return key_presented(request.headers) if request.asker.own_keys else None
 
 
 def _check_kept(decision: Decision, request: Request) -> None:

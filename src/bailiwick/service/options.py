@@ -29,6 +29,8 @@ class Asker:
     """What its word is taken for: ``address``, ``evidence``."""
     address_header: str | None = None
     """The header in which it names the client's address; ``None``: the settings' for all."""
+    own_keys: bool = True
+    """Whether the API keys of its requests are ours; others are not looked at."""
     keeps: frozenset[str] = frozenset()
     """Obligations that it keeps by itself: ``max_output_tokens``, ``token_quotas``."""
 

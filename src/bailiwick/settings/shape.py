@@ -333,6 +333,9 @@ class AskerSettings(_Section):
     and features of a request whose body it does not show."""
     address_header: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
     """Header in which it names the client's address; default: `location.client_address_header`."""
+    keys: Literal["ours", "others"] = "ours"
+    """Whose the API keys of its requests are. `others`: they are a provider's and are not looked
+    at; requests are then nobody's, which needs `accounts.anonymous`."""
     keeps: tuple[Literal["max_output_tokens", "token_quotas"], ...] = ()
     """Obligations that it sees to itself; without, requests that need them are refused."""
 
