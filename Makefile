@@ -6,8 +6,8 @@ INSTALL := pip --disable-pip-version-check install --quiet
 PIP := $(BIN)/python -m $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-traffic test check bench bench-deps test-deps lock clean litellm
-.PHONY: help demo test check bench bench-deps test-deps lock clean litellm demo-envoy demo-nginx
+.PHONY: help demo demo-traffic demo-envoy demo-nginx test check bench bench-deps test-deps lock \
+	clean litellm
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

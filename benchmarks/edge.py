@@ -57,28 +57,30 @@ def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> S
         "Edges",
         (
             gateway_report.load_table(outcome, REFUSED),
-            Table("Compiling 50 models, 250 places, 1,000 rules", ("for", "s"), rows),
+            Table(
+                "Compiling 50 models, 250 places, 1,000 rules: processor time", ("for", "s"), rows
+            ),
         ),
         (
             Goal("Envoy refuses natively", ">=", 0.9, envoy, f"of {edge.ENVOY_BY_HAND}"),
             Goal("nginx refuses natively", ">=", 0.9, nginx, f"of {edge.NGINX_BY_HAND}"),
-            Goal("compile, the slowest", "<=", 5.0, slowest, "s"),
+            Goal("compile, the slowest: processor time", "<=", 5.0, slowest, "s"),
         ),
         tuple(gateway_report.notes(outcome)),
     )
 
 
 def _compile_s(one: Edge, rounds: int) -> Spread:
-    """Time from a policy that was read to every file of the edge."""
+    """Give the processor time from a policy that was read to every file of the edge."""
     policy, catalog = _policy()
     addresses, _ = load_embedded()
     taken = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()
         now = datetime.now(UTC)
         made = plan(compile_table(policy, catalog), now, places_of(addresses))
         compile_edge(one, made, addresses, now, EdgeOptions())
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     return Spread.of(taken)
 
 
