@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -153,11 +154,9 @@ def _forward(made: _Fence, what: str) -> Steps:
 
 
 def _litellm(made: _Fence, what: str) -> Steps:
-    from bailiwick import integrations
-
     _settings(made, what)
-    hook = Path(integrations.__file__).with_name("litellm_hook.py")
-    shutil.copyfile(hook, made.out / "bailiwick_hook.py")
+    hook = files("bailiwick") / "integrations" / "litellm_hook.py"
+    (made.out / "bailiwick_hook.py").write_text(hook.read_text("utf-8"))
     (made.out / "litellm.yaml").write_text(LITELLM.replace("UPSTREAM", made.upstream))
     variables = f"BAILIWICK_URL=http://{DEFAULTS.service} BAILIWICK_TOKEN=$(cat bailiwick.token)"
     return [
