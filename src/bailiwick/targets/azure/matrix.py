@@ -71,7 +71,7 @@ class Matrix:
             seen.add(kind)
             yield from self._others(scope)
             yield from self._uses(scope, (*self.choices.models, UNLISTED_MODEL) if new else few)
-            for location in (*self.choices.locations, UNLISTED_LOCATION):
+            for location in (*self.choices.locations, UNLISTED_LOCATION) if new else ():
                 for name in (*KINDS, UNLISTED_KIND):
                     for model in few:
                         yield self._case(scope, model, SKUS[0], location, name)
