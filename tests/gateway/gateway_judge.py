@@ -99,6 +99,9 @@ class TableJudge:
         })  # fmt: skip
         return Durable(judged) if decision.permitted else judged
 
+    def arrangement(self, asked: Asked) -> None:
+        return None
+
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         self.write({
             "event": "outcome", "id": judged.id, "status": outcome.status, "kind": outcome.kind,

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from bailiwick.bootstrap.upstreams import upstream_facts
 from bailiwick.decision import check_policy, run_examples
-from bailiwick.errors import InvalidInput, Problem, Severity
-from bailiwick.gateway import Upstream, serving, unsupported
+from bailiwick.errors import BailiwickError, InvalidInput, Problem, Severity
+from bailiwick.gateway import Upstream, require_sdk, serving, unsupported
 from bailiwick.location import Locator
 from bailiwick.pipeline import World
+from bailiwick.policy import Policy
 from bailiwick.settings import Settings, UpstreamSettings
 
 WELL_KNOWN = ("193.0.6.139", "202.12.29.175", "192.0.32.10", "8.8.8.8")
@@ -24,6 +25,7 @@ def prove(
     errors = [
         *_failed_examples(world, now),
         *unsupported(rule.obligations for rule in policy.rules),
+        *_translation(policy),
     ]
     if errors:
         raise InvalidInput(errors)
@@ -33,6 +35,15 @@ def prove(
         *_location(world.locator, now),
         *_never(world, settings, upstreams, now),
     ]
+
+
+def _translation(policy: Policy) -> Iterator[Problem]:
+    """Import what translates between dialects before a request needs it."""
+    if any(one.translate for one in policy.fallbacks):
+        try:
+            require_sdk()
+        except BailiwickError as error:
+            yield Problem(error.message, error.help, code="fallback.translate")
 
 
 def _failed_examples(world: World, now: datetime) -> Iterator[Problem]:

@@ -23,7 +23,16 @@ from bailiwick.bootstrap.reload import Reloader
 from bailiwick.bootstrap.status import Parts, status_of
 from bailiwick.errors import BailiwickError
 from bailiwick.gateway import GatewayOptions, Services, Upstream
-from bailiwick.pipeline import Asked, Judged, Outcome, Pending, Pipeline, Unavailable, World
+from bailiwick.pipeline import (
+    Arrangement,
+    Asked,
+    Judged,
+    Outcome,
+    Pending,
+    Pipeline,
+    Unavailable,
+    World,
+)
 from bailiwick.policy import Refusal
 from bailiwick.settings import Settings
 
@@ -98,6 +107,10 @@ class Worker:
     def pipeline(self) -> Pipeline:
         """Give the pipeline. Raises ``Unavailable`` while there is none."""
         return self._ready()
+
+    def arrangement(self, asked: Asked) -> Arrangement | None:
+        """Say what the policy has in place of the model asked for."""
+        return self._ready().arrangement(asked)
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of it."""

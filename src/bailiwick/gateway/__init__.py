@@ -16,6 +16,7 @@ from bailiwick.gateway.reading import Reading, read_head, read_request
 from bailiwick.gateway.respond import DECISION_HEADER, STATUS, Refused, Reply, denial, refusal
 from bailiwick.gateway.serve import serve
 from bailiwick.gateway.state import write_status
+from bailiwick.gateway.translate import require_sdk
 from bailiwick.gateway.upstream import serving
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AdminListener",
     "GatewayOptions", "Judge", "Limits", "Recorder", "Services", "Timeouts", "Tls", "Upstream",
-    "serve", "serving", "unsupported", "write_status",
+    "require_sdk", "serve", "serving", "unsupported", "write_status",
     "DECISION_HEADER", "ENDPOINTS", "Quotas", "STATUS", "Reading", "Refused", "Reply",
     "check_name", "denial", "dialect_of", "key_presented", "read_head", "read_request", "refusal",
 ]  # fmt: skip

@@ -7,18 +7,21 @@ Whatever ends it early is a ``Refused``; what was judged has exactly one outcome
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bailiwick.gateway import models, obligations
 from bailiwick.gateway.body import inspect, parse, serialise
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
+from bailiwick.gateway.fallback import Attempt, Fallback, RegionRefused
 from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, WITHDRAWN, Flight, clock
 from bailiwick.gateway.heads import Head
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
+from bailiwick.gateway.regions import STATUSES, is_region_refusal
 from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial, refusal
+from bailiwick.gateway.translate import Translation, Untranslatable, error_in
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
 from bailiwick.pipeline import (
@@ -51,8 +54,8 @@ class Exchange:
     """The state of one request in hand."""
 
     __slots__ = (
-        "answered", "bytes_in", "bytes_out", "connection", "dialect", "endpoint", "first_byte_s",
-        "flight", "gateway", "head", "judged", "since", "step", "upstream", "whole",
+        "answered", "bytes_in", "bytes_out", "connection", "dialect", "endpoint", "fallback",
+        "first_byte_s", "flight", "gateway", "head", "judged", "since", "step", "upstream", "whole",
     )  # fmt: skip
 
     def __init__(self, gateway: "Gateway", connection: "Connection") -> None:
@@ -70,6 +73,7 @@ class Exchange:
         self.bytes_out = 0
         self.first_byte_s: float | None = None
         self.upstream: str | None = None
+        self.fallback: Fallback | None = None
         self.whole = False
         """Whether the answer came to its end."""
 
@@ -140,19 +144,49 @@ class Exchange:
         name = model_named(body, self.head.headers)
         inspect(body, self.gateway.options.limits)
         asked = self._asked(endpoint.action, name, endpoint.features(body))
+        arranged = self.gateway.services.judge.arrangement(asked)
+        self.fallback = Fallback.of(arranged, asked, body, self.head.headers)
         began = clock()
+        verdict = self._judge(asked)
+        attempt = Attempt(asked, verdict, body)
+        if (denied := _denied(verdict)) is not None:
+            found = self._next("denied")
+            if found is None:
+                self._judged(denied, began)
+                self._deny(denied)
+                self.connection.finished()
+                return
+            self._put_aside(denied, self.gateway.services.style().status, "fallback")
+            attempt = found
+        task = self.gateway.loop.create_task(self._go_on(endpoint, attempt, began))
+        self.flight = self.gateway.flights.begin(task, attempt.asked)
+        self.step = "judging"
+        self.allow(self.gateway.options.timeouts.judging_s)
+
+    def _judge(self, asked: Asked) -> Judged | Pending:
         with _answering():
-            verdict = self.gateway.services.judge.judge_now(asked, datetime.now(UTC))
-        if isinstance(verdict, Judged) and not verdict.decision.permitted:
-            self._judged(verdict, began)
-            self._deny(verdict)
-            self.connection.finished()
-        else:
-            going_on = self._go_on(endpoint, verdict, body, began)
-            task = self.gateway.loop.create_task(going_on)
-            self.flight = self.gateway.flights.begin(task, asked)
-            self.step = "judging"
-            self.allow(self.gateway.options.timeouts.judging_s)
+            return self.gateway.services.judge.judge_now(asked, datetime.now(UTC))
+
+    def _next(self, after: str) -> Attempt | None:
+        """Find the next model that may answer: arranged, served, and permitted afresh."""
+        fallback = self.fallback
+        if fallback is None or not fallback.minds(after):
+            return None
+        while (instead := fallback.next(self.gateway.targets)) is not None:
+            body = instead.body()
+            if body is None:
+                continue
+            asked = instead.asked
+            verdict = self._judge(asked)
+            if _denied(verdict) is None:
+                return Attempt(asked, verdict, body, instead)
+        return None
+
+    def _put_aside(self, judged: Judged, status: int, kind: str) -> None:
+        """Record what became of a model in whose place another one is tried."""
+        self.judged = None
+        outcome = Outcome(status, kind, self.bytes_in, 0, None, 0.0, self.upstream)
+        self._record_outcome(judged, outcome)
 
     def allow(self, seconds: float) -> None:
         """Give the next step so long, from now."""
@@ -192,19 +226,12 @@ class Exchange:
 
     # -- forwarding ----------------------------------------------------------------------------
 
-    async def _go_on(
-        self, endpoint: Endpoint, verdict: Judged | Pending, body: dict[str, Any], began: float
-    ) -> None:
+    async def _go_on(self, endpoint: Endpoint, attempt: Attempt, began: float) -> None:
         """Forward a permitted request as soon as its record is durable, whatever happens."""
         flight = self.flight
         assert flight is not None  # noqa: S101 - begun with the task
         try:
-            with _answering():
-                judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
-            flight.judged = judged
-            self.connection.deadline = NEVER
-            self._judged(judged, began)
-            await self._forward(endpoint, judged, body)
+            await self._attempts(endpoint, attempt, began, flight)
         except Refused as refused:
             self._refuse(refused)
         except asyncio.CancelledError:
@@ -216,16 +243,40 @@ class Exchange:
             self.gateway.flights.end(flight)
             self.connection.finished()
 
-    async def _forward(self, endpoint: Endpoint, judged: Judged, body: dict[str, Any]) -> None:
-        gateway = self.gateway
+    async def _attempts(
+        self, endpoint: Endpoint, attempt: Attempt, began: float, flight: Flight
+    ) -> None:
+        """Forward to one model, and to another where a provider refuses by region."""
+        while True:
+            verdict = attempt.verdict
+            with _answering():
+                judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
+            flight.asked, flight.judged = attempt.asked, judged
+            self.connection.deadline = NEVER
+            self._judged(judged, began)
+            try:
+                return await self._forward(endpoint, attempt, judged)
+            except RegionRefused as refused:
+                found = self._next("refused")
+                if found is None:
+                    return self._pass_on(refused, attempt)
+                self._put_aside(judged, refused.answer.status, "upstream_region")
+                attempt, began = found, clock()
+
+    async def _forward(self, endpoint: Endpoint, attempt: Attempt, judged: Judged) -> None:
+        gateway, instead, body = self.gateway, attempt.instead, attempt.body
         held = judged.decision.obligations
-        target = gateway.targets.find(self.dialect, self.head.path, judged.model or "")
+        headers = [(DECISION_HEADER, judged.id)]
+        if instead is None:
+            target = gateway.targets.find(self.dialect, self.head.path, judged.model or "")
+        else:
+            target, endpoint = instead.target, ENDPOINTS[instead.path]
+            headers += instead.headers
         if target is None:
             raise Refused(
                 "model_not_served", "no upstream serves this model in this dialect", "model"
             )
         self.upstream = target.upstream.name
-        headers = [(DECISION_HEADER, judged.id)]
         if not held.is_empty:
             obligations.check(held, self.bytes_in)
             await gateway.quotas.admit(judged)
@@ -235,8 +286,9 @@ class Exchange:
         body["model"] = target.name
         body.update(target.upstream.fields)
         meter = Meter() if obligations.counts_tokens(held) else None
+        translation = instead.translation if instead is not None else None
         try:
-            await self._exchange(target, serialise(body), headers, meter)
+            await self._exchange(target, serialise(body), headers, meter, translation)
         finally:
             if meter is not None and self.first_byte_s is not None:
                 tokens = meter.tokens(self.bytes_in, self.bytes_out, whole=self.whole)
@@ -248,6 +300,7 @@ class Exchange:
         raw: bytes,
         headers: list[tuple[str, str]],
         meter: Meter | None,
+        translation: Translation | None,
     ) -> None:
         assert self.judged is not None  # noqa: S101 - judged before
         self.step = "upstream"
@@ -256,35 +309,73 @@ class Exchange:
         obliged = self.judged.decision.obligations.headers
         head = target.head(self.head.headers, obliged, len(raw))
         answer = await self.gateway.client.send(target, head, raw)
-        self.first_byte_s = clock() - sent
-        self.gateway.metrics.first_byte(target.upstream.name, self.first_byte_s)
         try:
+            said = await self._looked_into(answer) if self.fallback is not None else None
+            self.first_byte_s = clock() - sent
+            self.gateway.metrics.first_byte(target.upstream.name, self.first_byte_s)
             _check_answer(answer)
-            if answer.header("content-type").startswith("text/event-stream"):
-                await self._stream(answer, headers, meter)
+            if answer.header("content-type").startswith("text/event-stream") and said is None:
+                await self._stream(answer, headers, meter, translation)
             else:
-                await self._whole(answer, headers, meter)
+                body = await self._read(answer) if said is None else said
+                self._whole(answer, body, headers, meter, translation)
         except BaseException:
             answer.close()
             raise
 
-    async def _whole(
-        self, answer: Answer, headers: list[tuple[str, str]], meter: Meter | None
-    ) -> None:
+    async def _looked_into(self, answer: Answer) -> bytes | None:
+        """Read an answer that may refuse by region; raises ``RegionRefused`` if it does."""
+        fallback = self.fallback
+        if answer.status not in STATUSES or not (fallback and fallback.minds("refused")):
+            return None
+        body = await self._read(answer)
+        if is_region_refusal(answer.status, body):
+            raise RegionRefused(answer, body)
+        return body
+
+    async def _read(self, answer: Answer) -> bytes:
         try:
-            body = await answer.whole(self.gateway.options.limits.response_bytes)
+            return await answer.whole(self.gateway.options.limits.response_bytes)
         except UpstreamBroke:
             raise Refused("upstream_failed", "the upstream broke off") from None
+
+    def _whole(
+        self,
+        answer: Answer,
+        body: bytes,
+        headers: list[tuple[str, str]],
+        meter: Meter | None,
+        translation: Translation | None,
+    ) -> None:
         self.connection.deadline = NEVER
-        self.bytes_out = len(body)
         self.whole = True
         if meter is not None:
             meter.whole(body)
+        if translation is not None:
+            body = _translated(translation, answer.status, body, self.dialect)
+        self.bytes_out = len(body)
         self._reply(Reply(answer.status, answer.headers() + headers, body))
         self._finish(answer.status, "upstream_error" if answer.status >= 500 else "completed")
 
+    def _pass_on(self, refused: RegionRefused, attempt: Attempt) -> None:
+        """Answer as the upstream did: nothing else may answer."""
+        assert self.judged is not None  # noqa: S101 - judged before
+        answer, body = refused.answer, refused.body
+        headers = [*answer.headers(), (DECISION_HEADER, self.judged.id)]
+        if attempt.instead is not None:
+            headers += attempt.instead.headers
+            if attempt.instead.translation is not None:
+                body = error_in(self.dialect, answer.status, body)
+        self.bytes_out = len(body)
+        self._reply(Reply(answer.status, headers, body))
+        self._finish(answer.status, "upstream_region")
+
     async def _stream(
-        self, answer: Answer, headers: list[tuple[str, str]], meter: Meter | None
+        self,
+        answer: Answer,
+        headers: list[tuple[str, str]],
+        meter: Meter | None,
+        translation: Translation | None,
     ) -> None:
         self.step = "stream"
         self.answered = True
@@ -293,12 +384,15 @@ class Exchange:
         connection.begin_stream(answer.status, every)
         self.allow(idle_s)
         try:
-            while (piece := await answer.chunk()) is not None:
-                self.bytes_out += len(piece)
-                await connection.send(piece)
-                if meter is not None:
-                    meter.feed(piece)
-                self.allow(idle_s)
+            if translation is not None:
+                await self._stream_translated(answer, meter, translation)
+            else:
+                while (piece := await answer.chunk()) is not None:
+                    self.bytes_out += len(piece)
+                    await connection.send(piece)
+                    if meter is not None:
+                        meter.feed(piece)
+                    self.allow(idle_s)
         except UpstreamBroke:
             self._break_off("upstream_reset")
         else:
@@ -306,6 +400,20 @@ class Exchange:
             self.whole = True
             connection.end_stream()
             self._finish(answer.status, "completed")
+
+    async def _stream_translated(
+        self, answer: Answer, meter: Meter | None, translation: Translation
+    ) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            while (piece := await answer.chunk()) is not None:
+                if meter is not None:
+                    meter.feed(piece)
+                self.allow(self.gateway.options.timeouts.idle_s)
+                yield piece
+
+        async for said in translation.stream(pieces()):
+            self.bytes_out += len(said)
+            await self.connection.send(said)
 
     def _break_off(self, kind: str) -> None:
         """End a streamed answer so that nobody can take it for complete."""
@@ -386,19 +494,39 @@ class Exchange:
             status, kind, self.bytes_in, self.bytes_out, first_ms, total_ms, self.upstream
         )
         self.judged = None
+        self._record_outcome(judged, outcome)
+        self._count_judged(judged, status, reason)
+        if self.upstream is not None:
+            self.gateway.metrics.outcome(self.upstream, kind)
+
+    def _record_outcome(self, judged: Judged, outcome: Outcome) -> None:
         try:
             self.gateway.services.judge.outcome(judged, outcome)
         except Exception as error:  # noqa: BLE001 - the answer is given already
             _log.warning("an outcome could not be recorded: %s", error)
+
+    def _count_judged(self, judged: Judged, status: int, reason: str) -> None:
         decision = judged.decision
         reason = reason or (decision.reasons[0].code if decision.reasons else "")
         self._count(decision.effect.value, reason, judged.model or "", status)
-        if self.upstream is not None:
-            self.gateway.metrics.outcome(self.upstream, kind)
 
     def _count(self, effect: str, reason: str, model: str, status: int) -> None:
         where = self.head.path if self.endpoint is not None else "other"
         self.gateway.metrics.request(where, effect, reason, model, status)
+
+
+def _denied(verdict: Judged | Pending) -> Judged | None:
+    """Give the verdict if it is a deny, which stands at once."""
+    return verdict if isinstance(verdict, Judged) and not verdict.decision.permitted else None
+
+
+def _translated(translation: Translation, status: int, body: bytes, dialect: str) -> bytes:
+    if status >= 400:
+        return error_in(dialect, status, body)
+    try:
+        return translation.whole(body)
+    except Untranslatable:
+        raise Refused("upstream_failed", "the upstream's answer makes no sense") from None
 
 
 def _refusal_id() -> str:

@@ -43,9 +43,21 @@ def check_name(name: str) -> None:
         raise Refused("model_invalid", message, "model")
 
 
+FALLBACK_HEADER: Final = "x-bailiwick-fallback"
+WISHES: Final = ("allow", "none")
+"""Whether another model may answer; ours, and no name of a model."""
+
+
+def _check_wish(value: str) -> None:
+    if value not in WISHES:
+        raise Refused("header_invalid", f"`{FALLBACK_HEADER}` is `allow` or `none`")
+
+
 def _agree(name: str, headers: Mapping[str, str]) -> None:
     for header, value in headers.items():
-        if not _MODEL_WORDS.isdisjoint(re.split("[-_.]", header)) and value.strip() != name:
+        if header == FALLBACK_HEADER:
+            _check_wish(value)
+        elif not _MODEL_WORDS.isdisjoint(re.split("[-_.]", header)) and value.strip() != name:
             raise Refused("model_ambiguous", f"the header `{header}` names another model", "model")
 
 

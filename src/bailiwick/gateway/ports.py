@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
-from bailiwick.pipeline import Asked, Judged, Outcome, Pending
+from bailiwick.pipeline import Arrangement, Asked, Judged, Outcome, Pending
 from bailiwick.policy import Refusal as RefusalStyle
 
 
@@ -20,6 +20,9 @@ class Judge(Protocol):
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request, once."""
+
+    def arrangement(self, asked: Asked) -> Arrangement | None:
+        """Say what the policy has in place of the model asked for; ``None``: nothing."""
 
     def permitted_models(self, asked: Asked, at: datetime) -> tuple[str, ...]:
         """List the catalogue ids that this caller may use."""

@@ -5,6 +5,7 @@ from bailiwick.pipeline.layers import Layers
 from bailiwick.pipeline.pipeline import Pipeline
 from bailiwick.pipeline.questions import ABOUT_ACCOUNTS, Answer, Background, Bench, Question
 from bailiwick.pipeline.values import (
+    Arrangement,
     Asked,
     Judged,
     Outcome,
@@ -16,7 +17,7 @@ from bailiwick.pipeline.values import (
 from bailiwick.pipeline.world import ROUTE, ClientRules, Parts, Route, World
 
 __all__ = [
-    "Asked", "Judged", "Outcome", "Pending", "Unauthenticated", "Unavailable",
+    "Arrangement", "Asked", "Judged", "Outcome", "Pending", "Unauthenticated", "Unavailable",
     "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
     "ABOUT_ACCOUNTS", "Answer", "Background", "Bench", "Question",
     "account_facts", "location_facts", "request_facts", "decision_id",

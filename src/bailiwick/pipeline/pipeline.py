@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from bailiwick.accounts import AccountView
+from bailiwick.alternatives import Needs, fit
 from bailiwick.audit import AuditUnavailable
 from bailiwick.decision import Decision, Effect, Reason
 from bailiwick.location import ClientAddress, Invalid, Located
@@ -23,6 +24,7 @@ from bailiwick.pipeline.record import (
     outcome_event,
 )
 from bailiwick.pipeline.values import (
+    Arrangement,
     Asked,
     Judged,
     Outcome,
@@ -146,6 +148,21 @@ class Pipeline:
         if world.shadow is not None and judged.located is not None:
             event["shadow"] = judging.beside(world.shadow, judged)
         return self._record(judged, event, self._raw(client))
+
+    def arrangement(self, asked: Asked) -> Arrangement | None:
+        """Say what the policy has in place of the model asked for; ``None``: nothing."""
+        world = self._world
+        if world is None or not world.table.policy.fallbacks or asked.model is None:
+            return None
+        model = world.catalog.resolve(asked.model)
+        found = world.table.policy.fallback(model) if model is not None else None
+        if found is None or model is None:
+            return None
+        needs = Needs(features=asked.features)
+        models = world.catalog.models
+        fitting = (one for one in found.candidates if fit(models[one], needs).fits is not False)
+        candidates = tuple(one for one in fitting if one != model)
+        return Arrangement(model, candidates, found.when, found.always, found.translate)
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request."""

@@ -71,6 +71,7 @@ def decision_event(
         "controlled": judged.controlled,
         "action": asked.action,
         "features": sorted(asked.features),
+        **({"fallback_from": asked.fallback_from} if asked.fallback_from else {}),
         "dialect": asked.dialect,
         "path": asked.path,
         **({"asker": asked.asker} if asked.asker else {}),

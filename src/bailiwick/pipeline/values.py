@@ -32,6 +32,22 @@ class Asked:
     """The gateway of somebody else that asks; ``peer`` is its address and never the client's."""
     address_header: str | None = None
     """The header in which this asker names the client; ``None``: as everybody else."""
+    fallback_from: str | None = None
+    """Catalogue id of the model that was wanted, if this one is to answer in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What the policy has in place of a model, for one request."""
+
+    model: str
+    """Catalogue id of the model that is asked for."""
+    candidates: tuple[str, ...]
+    """Catalogue ids; those that are known not to have a feature in use are left out."""
+    when: frozenset[str]
+    """Of ``denied`` and ``refused``."""
+    always: bool
+    translate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +84,8 @@ class Outcome:
     status: int
     """What the caller was answered."""
     kind: str
-    """completed, upstream_error, upstream_reset, client_left, refused, timeout or
-    withdrawn."""
+    """completed, upstream_error, upstream_reset, upstream_region, client_left, refused, timeout,
+    withdrawn or fallback."""
     bytes_in: int
     bytes_out: int
     first_byte_ms: float | None
