@@ -5,6 +5,7 @@ decided and appeals answered; ``list_accounts`` and ``show_account`` read for pe
 ``AccountStore`` is the snapshot that a gateway asks on every request.
 """
 
+from bailiwick.accounts.announce import announce
 from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
 from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
 from bailiwick.accounts.database import AccountDatabase
@@ -102,6 +103,7 @@ __all__ = [
     "TransparencyReport",
     "Transport",
     "Webhook",
+    "announce",
     "confirm",
     "deliver_notices",
     "drop_lease",

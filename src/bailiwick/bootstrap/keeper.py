@@ -18,6 +18,7 @@ from bailiwick.accounts import (
     Desk,
     Directives,
     Transport,
+    announce,
     deliver_notices,
     drop_lease,
     hold_lease,
@@ -122,7 +123,9 @@ class Keeper:
     def _sweep(self, database: AccountDatabase, world: World) -> None:
         Directives(database).end_what_is_over()
         link = self._settings.accounts.appeal_link
-        done = sweep(Desk(database, world.table.policy, appeal_link=link))
+        desk = Desk(database, world.table.policy, appeal_link=link)
+        announce(desk, world.table)
+        done = sweep(desk)
         if done.held and done.held != self.status.held:
             log.error(
                 "%d accounts would be restricted or suspended at a time; nobody is until a person "
