@@ -122,7 +122,10 @@ def test_every_request_is_on_record_and_the_record_verifies(
         for kind in ("decision", "outcome", "refusal")
     }
     assert [one["effect"] for one in by_kind["decision"]] == ["permit", "deny"]
-    assert [one["result"] for one in by_kind["outcome"]] == ["completed", "refused"]
+    assert [one["result"] for one in by_kind["outcome"]] == ["completed"]
+    refused = by_kind["decision"][1]
+    assert (refused["result"], refused["status"]) == ("refused", 403)
+    assert refused["bytes_in"] > 0
     assert by_kind["decision"][1]["id"] == denied["bailiwick"]["decision"]
     assert permitted["content"]
     assert [(one["id"], one["code"]) for one in by_kind["refusal"]] == [

@@ -125,7 +125,11 @@ class Snapshot:
         self.sequence = changes.sequence
 
     def _stands(self, chain: Chain) -> bool:
-        return all(self.records.get(identity) is record for identity, record in chain)
+        records = self.records
+        for identity, record in chain:  # noqa: SIM110 - each request comes by here
+            if records.get(identity) is not record:
+                return False
+        return True
 
     def _make(self, found: bytes, digest: bytes, account: str, now: int) -> AccountView:
         chain = self._chain(account)

@@ -17,7 +17,7 @@ from bailiwick.audit.log import AuditLog, Receipt, Status  # noqa: E402
 from bailiwick.audit.pseudonyms import Pseudonyms  # noqa: E402
 from bailiwick.audit.raw import find_raw  # noqa: E402
 from bailiwick.audit.reading import Entry, Filters, export, show  # noqa: E402
-from bailiwick.audit.records import timestamp  # noqa: E402
+from bailiwick.audit.records import encoded, timestamp  # noqa: E402
 from bailiwick.audit.settings import Settings  # noqa: E402
 from bailiwick.audit.verify import (  # noqa: E402
     Chain,
@@ -33,6 +33,7 @@ __all__ = [
     "AuditLog",
     "AuditUnavailable",
     "Receipt",
+    "encoded",
     "Settings",
     "Status",
     "Interruption",

@@ -56,6 +56,11 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def encoded(value: object) -> msgspec.Raw:
+    """Encode a value that is a part of many events, once."""
+    return msgspec.Raw(canonical(value))
+
+
 def canonical(value: object) -> bytes:
     """Encode one value in the canonical form."""
     return _ascii(_encode(value))
@@ -92,6 +97,8 @@ class _Cutter:
                 return self._text(value, where, VALUE_CHARS)
             case None | bool() | float():
                 return value
+            case msgspec.Raw():
+                return self.value(msgspec.json.decode(value), where, depth)
             case int():
                 return value if value.bit_length() < 64 else self._text(hex(value), where, 32)
         if depth >= DEPTH:

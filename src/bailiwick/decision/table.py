@@ -136,6 +136,10 @@ class DecisionTable:
         found = self._memo.get((model, hit))
         return found if found is not None else self._first(model, at, hit, parts)
 
+    def window(self, at: datetime) -> int:
+        """Give the number of the time between two moments at which a rule begins or ends."""
+        return bisect_right(self._times, at) if self._times else 0
+
     def controlled(self, model: str) -> bool:
         """Whether a model may be served only while records can be kept."""
         return model in self.policy.controlled

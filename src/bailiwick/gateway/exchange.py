@@ -7,8 +7,7 @@ Whatever ends it early is a ``Refused``; what was judged has exactly one outcome
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -146,6 +145,8 @@ class Exchange:
         asked = self._asked(endpoint.action, name, endpoint.features(body))
         arranged = self.gateway.services.judge.arrangement(asked)
         self.fallback = Fallback.of(arranged, asked, body, self.head.headers)
+        if self.fallback is not None:  # a deny may not be the end of it
+            asked = asked._replace(bytes_in=None)
         began = clock()
         verdict = self._judge(asked)
         attempt = Attempt(asked, verdict, body)
@@ -153,7 +154,7 @@ class Exchange:
             found = self._next("denied")
             if found is None:
                 self._judged(denied, began)
-                self._deny(denied)
+                self._deny(denied, recorded=self.fallback is None)
                 self.connection.finished()
                 return
             self._put_aside(denied, self.gateway.services.style().status, "fallback")
@@ -164,8 +165,10 @@ class Exchange:
         self.allow(self.gateway.options.timeouts.judging_s)
 
     def _judge(self, asked: Asked) -> Judged | Pending:
-        with _answering():
+        try:
             return self.gateway.services.judge.judge_now(asked, datetime.now(UTC))
+        except (Unauthenticated, Unavailable) as error:
+            raise _unjudged(error) from None
 
     def _next(self, after: str) -> Attempt | None:
         """Find the next model that may answer: arranged, served, and permitted afresh."""
@@ -203,6 +206,7 @@ class Exchange:
             features,
             self.dialect,
             head.path,
+            bytes_in=self.bytes_in,
         )
 
     def _judged(self, judged: Judged, began: float) -> None:
@@ -214,8 +218,10 @@ class Exchange:
         name = _model_asked_for(head.path)
         check_query(head.query, models.QUERY)
         asked = self._asked("list_models", None, frozenset())
-        with _answering():
+        try:
             permitted = self.gateway.services.judge.permitted_models(asked, datetime.now(UTC))
+        except (Unauthenticated, Unavailable) as error:
+            raise _unjudged(error) from None
         served = [one for one in permitted if self.gateway.targets.serves(self.dialect, one)]
         reply = (
             models.one(name, served, self.dialect) if name else models.listing(served, self.dialect)
@@ -232,6 +238,8 @@ class Exchange:
         assert flight is not None  # noqa: S101 - begun with the task
         try:
             await self._attempts(endpoint, attempt, began, flight)
+        except Unavailable as error:
+            self._refuse(_unjudged(error))
         except Refused as refused:
             self._refuse(refused)
         except asyncio.CancelledError:
@@ -249,8 +257,7 @@ class Exchange:
         """Forward to one model, and to another where a provider refuses by region."""
         while True:
             verdict = attempt.verdict
-            with _answering():
-                judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
+            judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
             flight.asked, flight.judged = attempt.asked, judged
             self.connection.deadline = NEVER
             self._judged(judged, began)
@@ -426,13 +433,18 @@ class Exchange:
         self.answered = True
         self.connection.answer(reply)
 
-    def _deny(self, judged: Judged) -> None:
+    def _deny(self, judged: Judged, *, recorded: bool) -> None:
+        """Refuse what was denied. If its record says so already, no outcome follows."""
         reply = denial(judged, self.gateway.services.style(), self.dialect)
         self.bytes_out = len(reply.body)
         self._reply(reply)
         located = judged.located
         self.gateway.metrics.denied(located.places if located is not None else ())
-        self._finish(reply.status, "refused")
+        if recorded:
+            self.judged = None
+            self._count_judged(judged, reply.status, "")
+        else:
+            self._finish(reply.status, "refused")
 
     def _refuse(self, refused: Refused) -> None:
         id_ = self.judged.id if self.judged is not None else _refusal_id()
@@ -563,18 +575,10 @@ def _check_answer(answer: Answer) -> None:
         raise Refused("upstream_credentials", "the upstream does not accept the gateway's own key")
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turn what keeps the judge from judging into refusals."""
-    try:
-        yield
-    except Unauthenticated:
-        raise Refused("unauthenticated", "the API key is missing or not valid") from None
-    except Unavailable as error:
-        raise _unavailable(error) from None
-
-
-def _unavailable(error: Unavailable) -> Refused:
+def _unjudged(error: Unauthenticated | Unavailable) -> Refused:
+    """Turn what keeps the judge from judging into a refusal."""
+    if isinstance(error, Unauthenticated):
+        return Refused("unauthenticated", "the API key is missing or not valid")
     code = str(error.args[0]) if error.args else ""
     known = code if code in {"audit_unavailable", "accounts_unavailable"} else "not_ready"
     return Refused(known, "the gateway cannot decide at present")

@@ -6,7 +6,7 @@ tries each candidate once, so there are no loops.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bailiwick.gateway.identity import FALLBACK_HEADER
@@ -94,12 +94,12 @@ class Instead:
     @property
     def asked(self) -> Asked:
         """What is judged: the same request, for this model, where it would run."""
-        return replace(
-            self.fallback.asked,
+        return self.fallback.asked._replace(
             model=self.model,
             dialect=self.dialect,
             path=self.path,
             fallback_from=self.fallback.arrangement.model,
+            bytes_in=None,
         )
 
     @property

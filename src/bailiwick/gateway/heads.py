@@ -7,7 +7,7 @@ the same for bodies. No I/O in here.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from bailiwick.gateway.respond import Refused
 
@@ -25,7 +25,10 @@ _SINGLE: Final = frozenset(
     {"host", "authorization", "x-api-key", "content-type", "content-length", "content-encoding",
      "transfer-encoding", "anthropic-version", "expect"}
 )  # fmt: skip
+_CHECKED: Final = frozenset({"host", "content-length", "transfer-encoding", "expect"})
 _SECRET: Final = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
+
+_Line = TypeVar("_Line")
 
 
 class Head(NamedTuple):
@@ -62,22 +65,18 @@ def read_head(data: bytes) -> Head:
     if data.translate(None, _ALLOWED):
         raise Refused("header_invalid", "the head of the request holds something other than ASCII")
     opening, *rest = data.split(b"\r\n")
-    if data.count(b"\n") != len(rest) or data.count(b"\r") != len(rest):
+    count = len(rest)
+    if data.count(b"\n") != count or data.count(b"\r") != count:
         raise Refused("request_invalid", "lines of the head end in CR and LF, and hold neither")
-    if len(rest) > MOST_HEADERS:
+    if count > MOST_HEADERS:
         raise Refused("head_too_large", f"the request may have at most {MOST_HEADERS} headers")
-    match = _REQUEST_LINE.fullmatch(opening.decode("ascii"))
-    if match is None:
-        raise Refused("request_invalid", "the first line is not one of HTTP/1.1")
+    method, path, query, modern = _openings.get(opening) or _opening(opening)
     lines = [_known.get(line) or _header(line) for line in rest]
     headers = dict(lines)
-    if len(lines) != len(headers):
+    if len(headers) != count:
         _check_repeats(lines)
-    method, target, minor = match.groups()
-    path, _, query = target.partition("?")
-    _check_target(path, query)
-    modern = minor == "1"
-    _check_host(headers, modern)
+    if modern and "host" not in headers:
+        raise Refused("request_invalid", "there is no `host`")
     return Head(
         method,
         path,
@@ -85,26 +84,56 @@ def read_head(data: bytes) -> Head:
         lines,
         headers,
         _length(headers, modern),
-        _keeps(headers.get("connection", ""), modern),
-        "expect" in headers and _expects(headers["expect"]) and modern,
+        _keeps(headers["connection"], modern) if "connection" in headers else modern,
+        modern and "expect" in headers,
         modern,
     )
 
 
+_openings: dict[bytes, tuple[str, str, str, bool]] = {}
 _known: dict[bytes, tuple[str, str]] = {}
 """Lines that many requests share. What a caller must keep secret is not among them."""
+
+
+def _opening(line: bytes) -> tuple[str, str, str, bool]:
+    match = _REQUEST_LINE.fullmatch(line.decode("ascii"))
+    if match is None:
+        raise Refused("request_invalid", "the first line is not one of HTTP/1.1")
+    method, target, minor = match.groups()
+    path, _, query = target.partition("?")
+    _check_target(path, query)
+    return _remember(_openings, line, (method, path, query, minor == "1"))
 
 
 def _header(line: bytes) -> tuple[str, str]:
     name, colon, value = line.decode("ascii").partition(":")
     if not colon or not _NAME.fullmatch(name):
         raise Refused("request_invalid", "a line of the head is not a header")
-    header = name.lower(), value.strip(" \t")
-    if len(line) <= _REMEMBERED_BYTES and header[0] not in _SECRET:
-        if len(_known) >= _REMEMBERED:
-            _known.clear()
-        _known[line] = header
-    return header
+    name, value = name.lower(), value.strip(" \t")
+    if name in _CHECKED:
+        _check_value(name, value)
+    if name in _SECRET:
+        return name, value
+    return _remember(_known, line, (name, value))
+
+
+def _remember(memory: dict[bytes, _Line], line: bytes, value: _Line) -> _Line:
+    if len(line) <= _REMEMBERED_BYTES:
+        if len(memory) >= _REMEMBERED:
+            memory.clear()
+        memory[line] = value
+    return value
+
+
+def _check_value(name: str, value: str) -> None:
+    if name == "host" and not _HOST.fullmatch(value):
+        raise Refused("request_invalid", "`host` is not a name or an address")
+    if name == "content-length" and not _LENGTH.fullmatch(value):
+        raise Refused("request_invalid", "`content-length` is not a number")
+    if name == "transfer-encoding" and value.lower() != "chunked":
+        raise Refused("transfer_encoding", "the only `transfer-encoding` is `chunked`")
+    if name == "expect" and value.lower() != "100-continue":
+        raise Refused("expectation_failed", "the only `expect` is `100-continue`")
 
 
 def _check_repeats(lines: Sequence[tuple[str, str]]) -> None:
@@ -128,38 +157,16 @@ def _check_target(path: str, query: str) -> None:
         raise Refused("target_invalid", "a request line holds no `#`")
 
 
-def _check_host(headers: Mapping[str, str], modern: bool) -> None:
-    host = headers.get("host")
-    if host is None:
-        if modern:
-            raise Refused("request_invalid", "there is no `host`")
-    elif not _HOST.fullmatch(host):
-        raise Refused("request_invalid", "`host` is not a name or an address")
-
-
 def _length(headers: Mapping[str, str], modern: bool) -> int | None:
-    if "transfer-encoding" in headers:
-        if headers["transfer-encoding"].lower() != "chunked" or not modern:
-            raise Refused("transfer_encoding", "the only `transfer-encoding` is `chunked`")
-        if "content-length" in headers:
-            raise Refused("transfer_encoding", "a body has a length or chunks, not both")
-        return None
     length = headers.get("content-length")
-    if length is None:
-        return 0
-    if not _LENGTH.fullmatch(length):
-        raise Refused("request_invalid", "`content-length` is not a number")
-    return int(length)
+    if "transfer-encoding" in headers:
+        if length is not None or not modern:
+            message = "a body has a length or, in HTTP/1.1, chunks; not both"
+            raise Refused("transfer_encoding", message)
+        return None
+    return 0 if length is None else int(length)
 
 
 def _keeps(connection: str, modern: bool) -> bool:
-    if not connection:
-        return modern
     asked = [option.strip() for option in connection.lower().split(",")]
     return "close" not in asked and (modern or "keep-alive" in asked)
-
-
-def _expects(value: str) -> bool:
-    if value.lower() != "100-continue":
-        raise Refused("expectation_failed", "the only `expect` is `100-continue`")
-    return True

@@ -25,13 +25,7 @@ def model_named(body: Mapping[str, Any], headers: Mapping[str, str]) -> str:
             raise Refused("model_missing", "the body names no `model`", "model")
         raise Refused("model_invalid", "`model` must be a string", "model")
     check_name(name)
-    together = " ".join(headers)
-    if (
-        "model" in together
-        or "fallback" in together
-        or "engine" in together
-        or "deploy" in together
-    ):
+    if not headers.keys() <= _silent:
         _agree(name, headers)
     return name
 
@@ -53,11 +47,19 @@ def _check_wish(value: str) -> None:
         raise Refused("header_invalid", f"`{FALLBACK_HEADER}` is `allow` or `none`")
 
 
+_silent: set[str] = set()
+"""Names of headers that name no model."""
+_MOST_SILENT: Final = 4096
+
+
 def _agree(name: str, headers: Mapping[str, str]) -> None:
     for header, value in headers.items():
         if header == FALLBACK_HEADER:
             _check_wish(value)
-        elif not _MODEL_WORDS.isdisjoint(re.split("[-_.]", header)) and value.strip() != name:
+        elif _MODEL_WORDS.isdisjoint(re.split("[-_.]", header)):
+            if len(_silent) < _MOST_SILENT:
+                _silent.add(header)
+        elif value.strip() != name:
             raise Refused("model_ambiguous", f"the header `{header}` names another model", "model")
 
 

@@ -4,6 +4,7 @@ With several processes prometheus-client keeps the values in files, so this modu
 only after ``PROMETHEUS_MULTIPROC_DIR`` is set.
 """
 
+from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import Final
@@ -48,6 +49,29 @@ IN_HAND: Final = Gauge(
 )
 
 
+class _Times:
+    """One histogram, counted in memory."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._counts = [0] * (len(_BUCKETS) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(_BUCKETS, seconds)] += 1
+        self._sum += seconds
+
+    def flush(self) -> None:
+        """Write what was counted into the histogram's own values; it has no call for many."""
+        for place, count in enumerate(self._counts):
+            if count:
+                self._histogram._buckets[place].inc(count)
+        self._histogram._sum.inc(self._sum)
+        self._counts = [0] * len(self._counts)
+        self._sum = 0.0
+
+
 class Metrics:
     """Counts in memory and writes to prometheus-client now and then: writing costs more."""
 
@@ -55,8 +79,8 @@ class Metrics:
         self._requests: Tally[tuple[str, str, str, str, str]] = Tally()
         self._outcomes: Tally[tuple[str, str]] = Tally()
         self._places: Tally[str] = Tally()
-        self._judging = {effect: JUDGING.labels(effect) for effect in ("permit", "deny")}
-        self._first_byte: dict[str, Histogram] = {}
+        self._judging = {effect: _Times(JUDGING.labels(effect)) for effect in ("permit", "deny")}
+        self._first_byte: dict[str, _Times] = {}
         self._opened: dict[str, int] = {}
 
     def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
@@ -75,7 +99,7 @@ class Metrics:
         """Time an upstream."""
         found = self._first_byte.get(upstream)
         if found is None:
-            found = self._first_byte[upstream] = FIRST_BYTE.labels(upstream)
+            found = self._first_byte[upstream] = _Times(FIRST_BYTE.labels(upstream))
         found.observe(seconds)
 
     def outcome(self, upstream: str, kind: str) -> None:
@@ -93,6 +117,8 @@ class Metrics:
             OUTCOMES.labels(*pair).inc(count)
         for place, count in self._places.items():
             DENIED_PLACES.labels(place).inc(count)
+        for times in (*self._judging.values(), *self._first_byte.values()):
+            times.flush()
         self._requests.clear()
         self._outcomes.clear()
         self._places.clear()

@@ -7,11 +7,11 @@ an operator who wants it said. ``x-should-retry: false`` keeps them from asking 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from bailiwick.decision import Reason, reason_in_words
+from bailiwick.decision import Decision, Reason, reason_in_words
 from bailiwick.pipeline import Judged
 from bailiwick.places import name_of
 from bailiwick.policy import Refusal as RefusalStyle
@@ -104,8 +104,7 @@ class Refused(Exception):
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole response."""
 
     status: int
@@ -148,15 +147,39 @@ def refusal(refused: Refused, id_: str, dialect: str) -> Reply:
 
 def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:
     """Answer a deny as the policy wants it worded."""
+    body = _denial(judged, style, dialect).replace(_SOME_ID, judged.id.encode())
+    headers = _headers(judged.id)
+    if style.status == 451 and style.blocked_by:
+        headers.append(("link", f'<{style.blocked_by}>; rel="blocked-by"'))
+    return Reply(style.status, headers, body)
+
+
+_SOME_ID: Final = b"dec_00000000000000000000000000000000"
+_MOST_DENIALS: Final = 1024
+_denials: dict[tuple[int, int, str, tuple[str, ...]], tuple[Decision, RefusalStyle, bytes]] = {}
+"""Bodies, but for the id; what is kept here keeps its place in memory, and so its number."""
+
+
+def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
+    """Write the body of a deny, with another id. Those of one decision differ by the place only."""
+    decision = judged.decision
+    key = (id(decision), id(style), dialect, judged.located.places if judged.located else ())
+    found = _denials.get(key)
+    if found is None:
+        if len(_denials) >= _MOST_DENIALS:
+            _denials.clear()
+        some = judged._replace(id=_SOME_ID.decode())
+        found = _denials[key] = (decision, style, _write_denial(some, style, dialect))
+    return found[2]
+
+
+def _write_denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
     reasons = judged.decision.reasons
     informative = style.message == "informative"
     message = _explain(judged, style) if informative else f"Access Denied (decision {judged.id})"
     details = _details(judged, style) if informative else {}
     saying = _Saying(style.status, _deny_code(reasons), message, judged.id, None, details)
-    headers = _headers(judged.id)
-    if style.status == 451 and style.blocked_by:
-        headers.append(("link", f'<{style.blocked_by}>; rel="blocked-by"'))
-    return Reply(style.status, headers, _body(saying, dialect))
+    return _body(saying, dialect)
 
 
 def _headers(id_: str) -> list[tuple[str, str]]:

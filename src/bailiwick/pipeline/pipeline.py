@@ -14,7 +14,7 @@ from bailiwick.audit import AuditUnavailable
 from bailiwick.decision import Decision, Effect, Reason
 from bailiwick.location import ClientAddress, Invalid, Located
 from bailiwick.pipeline.answers import answers_events
-from bailiwick.pipeline.layers import EDGE, SETTINGS
+from bailiwick.pipeline.layers import EDGE
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
 from bailiwick.pipeline.record import (
     NOWHERE,
@@ -22,6 +22,8 @@ from bailiwick.pipeline.record import (
     Naming,
     decision_event,
     outcome_event,
+    refused_fields,
+    shared_fields,
 )
 from bailiwick.pipeline.values import (
     Arrangement,
@@ -33,7 +35,7 @@ from bailiwick.pipeline.values import (
     Unavailable,
     decision_id,
 )
-from bailiwick.pipeline.world import Parts, World
+from bailiwick.pipeline.world import Verdict, World
 
 CLIENT_LEFT: Final = Outcome(499, "client_left", 0, 0, None, 0.0, None)
 
@@ -129,24 +131,35 @@ class Pipeline:
         account = self._account(asked, at)
         client = _client(world, asked)
         model = world.catalog.resolve(asked.model) if asked.model is not None else None
-        judging = _Judging(world, asked, at, account, model)
-        judged, parts = (
-            judging.invalid(client) if isinstance(client, Invalid) else judging.decide(client)
-        )
-        if judged.decision.permitted and judged.controlled and account is not None:
+        if isinstance(client, Invalid):
+            located, answer = None, _invalid(world, client, model)
+        else:
+            located = world.locator.locate_client(client, at)
+            route = (model, asked.dialect) if model is not None else None
+            parts = world.parts(located, account, asked.action, asked.features, route)
+            answer = world.answer(model, at, parts)
+        decision = answer.decision
+        controlled = world.controlled(model)
+        judged = Judged(
+            decision_id(at), decision, model, account, located, decision.revision, controlled,
+            answer.layer,
+        )  # fmt: skip
+        permitted = decision.permitted
+        if permitted and controlled and account is not None:
             self._check_fresh()
         if judged.decision.permitted and world.table.approvals:
             self.used.update(world.table.approvals.intersection(judged.decision.determining))
         event = decision_event(
             judged,
             asked,
-            world.written(judged.decision),
-            parts.evidence() if parts else {},
+            answer.written,
             self._clients.fields(client, at),
             (time.perf_counter_ns() - began) // 1000,
         )
-        if world.shadow is not None and judged.located is not None:
-            event["shadow"] = judging.beside(world.shadow, judged)
+        if world.shadow is not None and located is not None:
+            event["shadow"] = _beside(world.shadow, located, asked, at, judged)
+        if not permitted and asked.bytes_in is not None:
+            event.update(refused_fields(world.table.policy.refusal.status, asked.bytes_in))
         return self._record(judged, event, self._raw(client))
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
@@ -367,66 +380,18 @@ def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
     return world.find_client_behind(asked.peer, asked.headers, asked.address_header)
 
 
-class _Judging:
-    """One request under way."""
+def _invalid(world: World, client: Invalid, model: str | None) -> Verdict:
+    """Refuse a request that has no client address which could be trusted."""
+    reason = Reason("address.invalid", detail=client.reason)
+    decision = Decision(Effect.DENY, reasons=(reason,), revision=world.revision)
+    written = shared_fields(decision, model, world.controlled(model), EDGE, {})
+    return Verdict(decision, EDGE, written, None)
 
-    __slots__ = ("account", "asked", "at", "model", "world")
 
-    def __init__(
-        self,
-        world: World,
-        asked: Asked,
-        at: datetime,
-        account: AccountView | None,
-        model: str | None,
-    ) -> None:
-        self.world = world
-        self.asked = asked
-        self.at = at
-        self.account = account
-        self.model = model
-
-    def invalid(self, client: Invalid) -> tuple[Judged, None]:
-        """Refuse a request that has no client address which could be trusted."""
-        reason = Reason("address.invalid", detail=client.reason)
-        decision = Decision(Effect.DENY, reasons=(reason,), revision=self.world.revision)
-        return self._judged(decision, None, EDGE), None
-
-    def decide(self, client: ClientAddress) -> tuple[Judged, Parts]:
-        """Locate, assemble, decide."""
-        asked, world = self.asked, self.world
-        located = world.locator.locate_client(client, self.at)
-        route = (self.model, asked.dialect) if self.model is not None else None
-        parts = world.parts(located, self.account, asked.action, asked.features, route)
-        decision = world.decide(self.model, self.at, parts)
-        return self._judged(decision, located, self._layer(decision, parts)), parts
-
-    def beside(self, shadow: World, judged: Judged) -> Mapping[str, Any]:
-        """Let a policy that is only tried judge the same request; nothing follows from it."""
-        asked = self.asked
-        assert judged.located is not None  # noqa: S101 - without an address nobody is judged twice
-        route = (self.model, asked.dialect) if self.model is not None else None
-        parts = shadow.parts(judged.located, self.account, asked.action, asked.features, route)
-        return shadow.compared(judged.decision, shadow.decide(self.model, self.at, parts))
-
-    def _layer(self, decision: Decision, parts: Parts) -> str:
-        if decision.permitted:
-            return self.world.layers.of_permit(decision.determining)
-        early = (
-            (EDGE, parts.location.prepared),
-            (EDGE, parts.request.prepared),
-            (SETTINGS, parts.route.prepared),
-        )
-        return self.world.layers.of_deny(self.model, self.at, decision.reasons, early)
-
-    def _judged(self, decision: Decision, located: Located | None, layer: str) -> Judged:
-        return Judged(
-            id=decision_id(self.at),
-            decision=decision,
-            model=self.model,
-            account=self.account,
-            located=located,
-            revision=decision.revision,
-            controlled=self.world.controlled(self.model),
-            layer=layer,
-        )
+def _beside(
+    shadow: World, located: Located, asked: Asked, at: datetime, judged: Judged
+) -> Mapping[str, Any]:
+    """Let a policy that is only tried judge the same request; nothing follows from it."""
+    route = (judged.model, asked.dialect) if judged.model is not None else None
+    parts = shadow.parts(located, judged.account, asked.action, asked.features, route)
+    return shadow.compared(judged.decision, shadow.decide(judged.model, at, parts))

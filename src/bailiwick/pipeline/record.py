@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from bailiwick.accounts import AccountView
+from bailiwick.audit import encoded
 from bailiwick.decision import Decision, Reason, obligations_as_dict
 from bailiwick.facts import Absent, Fact
 from bailiwick.location import ClientAddress, Freshness, Invalid, Located, SourceAnswer
@@ -50,39 +51,58 @@ class Clients:
         return {"address": found, "address_from": client.source}
 
 
+def shared_fields(
+    decision: Decision,
+    model: str | None,
+    controlled: bool,
+    layer: str,
+    evidence: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe what the records of many decisions have in common; nested values are encoded."""
+    held = decision.obligations
+    return {
+        "kind": "decision",
+        "revision": decision.revision,
+        "model": model,
+        "controlled": controlled,
+        "effect": decision.effect.value,
+        "determining": encoded(decision.determining),
+        "reasons": encoded([_reason(reason) for reason in decision.reasons]),
+        "obligations": encoded({} if held.is_empty else obligations_as_dict(held)),
+        "contested": decision.contested,
+        "layer": layer,
+        "evidence": encoded(evidence),
+    }
+
+
 def decision_event(
     judged: Judged,
     asked: Asked,
-    decision: Mapping[str, Any],
-    evidence: Mapping[str, Any],
+    shared: Mapping[str, Any],
     client: Mapping[str, Any],
     latency_us: int,
 ) -> dict[str, Any]:
-    """Describe a judgement: what was asked, what was known, what follows and why.
-
-    ``decision`` and ``evidence`` are written already (``decision_fields``, ``fact_written``).
-    """
+    """Describe a judgement: what was asked, what was known, what follows and why."""
     return {
-        "kind": "decision",
+        **shared,
+        **client,
+        **data_fields(judged.located),
         "id": judged.id,
-        "revision": judged.revision,
-        "model": judged.model,
         "model_asked": asked.model,
-        "controlled": judged.controlled,
         "action": asked.action,
-        "features": sorted(asked.features),
+        "features": sorted(asked.features) if asked.features else (),
         **({"fallback_from": asked.fallback_from} if asked.fallback_from else {}),
         "dialect": asked.dialect,
         "path": asked.path,
         **({"asker": asked.asker} if asked.asker else {}),
-        **client,
         **account_fields(judged.account),
-        **decision,
-        "layer": judged.layer,
-        "evidence": evidence,
-        **data_fields(judged.located),
         "latency_us": latency_us,
     }
+
+
+def refused_fields(status: int, bytes_in: int) -> dict[str, Any]:
+    """Describe what becomes of a deny, which is answered at once and has no outcome of its own."""
+    return {"status": status, "result": "refused", "bytes_in": bytes_in}
 
 
 def outcome_event(judged: Judged, outcome: Outcome) -> dict[str, Any]:

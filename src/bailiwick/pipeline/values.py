@@ -4,15 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bailiwick.accounts import AccountView
 from bailiwick.decision import Decision
 from bailiwick.location import Located
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One request as the gateway read it."""
 
     peer: str
@@ -34,6 +33,8 @@ class Asked:
     """The header in which this asker names the client; ``None``: as everybody else."""
     fallback_from: str | None = None
     """Catalogue id of the model that was wanted, if this one is to answer in its place."""
+    bytes_in: int | None = None
+    """Bytes of the body; ``None``: whoever asks is not the one who answers the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,7 @@ class Arrangement:
     translate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The answer to one request, on record."""
 
     id: str
@@ -77,8 +77,7 @@ class Pending(Protocol):
         """Wait for the record. Raises ``Unavailable``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a judged request."""
 
     status: int

@@ -23,8 +23,8 @@ from bailiwick.location import (
     client_address,
 )
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
-from bailiwick.pipeline.layers import Layers
-from bailiwick.pipeline.record import decision_fields, fact_written, shadow_fields
+from bailiwick.pipeline.layers import EDGE, SETTINGS, Layers
+from bailiwick.pipeline.record import fact_written, shadow_fields, shared_fields
 
 LOCATION = frozenset({"address", "network", "holder"})
 ROUTE = frozenset({"endpoint", "processing", "egress"})
@@ -62,8 +62,7 @@ class Part(NamedTuple):
     written: Mapping[str, str | list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The facts of one request."""
 
     location: Part
@@ -74,6 +73,17 @@ class Parts:
     def evidence(self) -> Mapping[str, str | list[str]]:
         """Write down every fact that a rule asks about, but for what the record says anyway."""
         return {**self.location.written, **self.account.written, **self.route.written}
+
+
+class Verdict(NamedTuple):
+    """What follows from the facts of a request, and how a record writes it."""
+
+    decision: Decision
+    layer: str
+    """The layer whose evidence decided."""
+    written: Mapping[str, Any]
+    parts: Parts | None
+    """Kept, so that no other parts can be taken for them."""
 
 
 class World:
@@ -106,7 +116,8 @@ class World:
         self._locations: dict[Hashable, Part] = {}
         self._requests: dict[Hashable, Part] = {}
         self._clients: dict[Hashable, ClientAddress | Invalid] = {}
-        self._decisions: dict[Hashable, tuple[Decision, Mapping[str, Any]]] = {}
+        self._answers: dict[Hashable, Verdict] = {}
+        self._places: dict[Hashable, Part] = {}
         self._routes: dict[Hashable, Part] = {}
         self._compared: dict[Hashable, tuple[Decision, Decision, Mapping[str, Any]]] = {}
 
@@ -212,13 +223,38 @@ class World:
             found = _remember(self._clients, key, client)
         return found
 
-    def written(self, decision: Decision) -> Mapping[str, Any]:
-        """Write a decision for a record; the table gives the same one again and again."""
-        found = self._decisions.get(id(decision))
-        if found is None or found[0] is not decision:
-            found = (decision, decision_fields(decision))
-            _remember(self._decisions, id(decision), found)
-        return found[1]
+    def answer(self, model: str | None, at: datetime, parts: Parts) -> Verdict:
+        """Decide, and say which layer did. The same facts have the same answer, so it is kept."""
+        location, account, request, route = parts
+        key = (
+            model,
+            self.table.window(at),
+            id(location),
+            id(account),
+            id(request),
+            id(route),
+        )
+        found = self._answers.get(key)
+        if found is None:
+            found = _remember(self._answers, key, self._answer(model, at, parts))
+        return found
+
+    def _answer(self, model: str | None, at: datetime, parts: Parts) -> Verdict:
+        decision = self.decide(model, at, parts)
+        layer = self._layer(model, at, decision, parts)
+        controlled = self.controlled(model)
+        written = shared_fields(decision, model, controlled, layer, parts.evidence())
+        return Verdict(decision, layer, written, parts)
+
+    def _layer(self, model: str | None, at: datetime, decision: Decision, parts: Parts) -> str:
+        if decision.permitted:
+            return self.layers.of_permit(decision.determining)
+        early = (
+            (EDGE, parts.location.prepared),
+            (EDGE, parts.request.prepared),
+            (SETTINGS, parts.route.prepared),
+        )
+        return self.layers.of_deny(model, at, decision.reasons, early)
 
     def compared(self, decision: Decision, other: Decision) -> Mapping[str, Any]:
         """Write what this world, a shadow, says beside what was decided; why, if it differs."""
@@ -235,7 +271,14 @@ class World:
         return Part(prepared, written)
 
     def _location(self, located: Located) -> Part:
-        facts = location_facts(located)
+        said = (located.places, located.network, located.holder, located.non_routable)
+        found = self._places.get(said)
+        if found is None:
+            found = _remember(self._places, said, self._location_of(location_facts(located)))
+        return found
+
+    def _location_of(self, facts: Mapping[str, Fact]) -> Part:
+        """Share the part between places that no rule tells apart."""
         key = tuple(facts[name] for name in self._location_names)
         found = self._locations.get(key)
         if found is None:
