@@ -1,6 +1,8 @@
 """Building and proving a world; what settings become for the gateway."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -163,13 +165,44 @@ def test_a_start_without_everything_that_is_needed_is_refused_with_the_reason(
         preflight(folder.config, read_settings(folder.config), {})
 
 
-def test_a_good_folder_could_start(folder: Folder) -> None:
+@contextmanager
+def prepared(folder: Folder, change: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    """Prepare a worker, change something, and begin."""
+    _, worker = preflight(folder.config, read_settings(folder.config), {})
+    change()
+    worker.begin()
+    try:
+        yield dict(worker.status())
+    finally:
+        worker.close()
+
+
+def test_a_worker_begins_with_what_was_prepared(folder: Folder) -> None:
     folder.add_key()
 
-    options, built = preflight(folder.config, read_settings(folder.config), {})
+    with prepared(folder, lambda: None) as status:
+        assert status["ready"]
+        assert status["policy"]["name"] == "first"
 
-    assert options.upstreams
-    assert built.world.table.policy.name == "first"
+
+def test_a_worker_begins_with_what_has_changed_since(folder: Folder) -> None:
+    """It may be one that replaces another, long after the start."""
+    folder.add_key()
+    later = folder.policy.read_text().replace("first", "later")
+
+    with prepared(folder, lambda: folder.write(policy=later)) as status:
+        assert status["ready"]
+        assert status["policy"]["name"] == "later"
+
+
+def test_a_worker_never_begins_with_an_old_policy_because_the_new_one_is_bad(
+    folder: Folder,
+) -> None:
+    folder.add_key()
+
+    with prepared(folder, lambda: folder.write(policy="rules: [")) as status:
+        assert not status["ready"]
+        assert "not valid YAML" in status["lacking"]["policy"]
 
 
 def test_anonymous_use_needs_no_account_database(folder: Folder, tmp_path: Path) -> None:

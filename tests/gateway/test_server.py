@@ -1,9 +1,11 @@
 """Hostile bytes against a real gateway: every answer is a clear 4xx, and nothing gets past."""
 
 import json
+import resource
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -127,12 +129,56 @@ FRAMING = {
     "zstd": post(f"content-encoding: zstd\r\ncontent-length: {N}\r\n"),
     "deflate in capitals": post(f"Content-Encoding: DEFLATE\r\ncontent-length: {N}\r\n"),
     "identity, gzip": post(f"content-encoding: identity, gzip\r\ncontent-length: {N}\r\n"),
+    "two answers wanted at once": post(f"content-length: {N}\r\n") + post(f"content-length: {N}\r\n{XB}"),
+    "a length with a plus inside": post("content-length: 1+1\r\n"),
+    "a length in full-width digits": post("content-length: \xef\xbc\x91\r\n"),
+    "a length in another line's fold": post(f"x-a: b\r\n\tcontent-length: {N}\r\n"),
+    "a length with a comma behind": post(f"content-length: {N},\r\n"),
+    "a length of a float": post(f"content-length: {N}.0\r\n"),
+    "a length in two words": post(f"content length: {N}\r\n"),
+    "chunked with a space inside": post("transfer-encoding: chun ked\r\n", chunked(BODY)),
+    "chunked with a comma before": post("transfer-encoding: ,chunked\r\n", chunked(BODY)),
+    "chunked with a NUL": post("transfer-encoding: chunked\x00\r\n", chunked(BODY)),
+    "chunked with a bare CR before": post("transfer-encoding:\rchunked\r\n", chunked(BODY)),
+    "an empty transfer-encoding": post(f"transfer-encoding:\r\ncontent-length: {N}\r\n"),
+    "transfer-encoding with an underscore beside chunks": post(f"transfer_encoding: x\r\n{TE}", chunked(BODY)),
+    "a chunk size in capitals": post(TE, f"{N:X}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk size with an underscore": post(TE, f"1_0\r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk size with a tab": post(TE, f"{N:x}\t\r\n{BODY}\r\n0\r\n\r\n"),
+    "a blank before a chunk size": post(TE, f" {N:x}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a chunk size of zeros and then more": post(TE, f"00\r\n{BODY}\r\n0\r\n\r\n"),
+    "an extension on the last chunk": post(TE, chunked(BODY, "", "0;a=b\r\n\r\n")),
+    "an extension without a name": post(TE, chunked(BODY, ";")),
+    "an extension that looks like a chunk": post(TE, f"{N:x};\r\n5\r\n{BODY}\r\n0\r\n\r\n"),
+    "a request in an extension": post(TE, f"{N:x};{SMUGGLED}\r\n{BODY}\r\n0\r\n\r\n"),
+    "a request in a trailer": post(TE, chunked(BODY, "", f"0\r\n{SMUGGLED}")),
+    "a trailer without a colon": post(TE, chunked(BODY, "", "0\r\nx\r\n\r\n")),
+    "the last chunk alone": post(TE, "0\r\n\r\n"),
+    "one byte a chunk": post(TE, "".join(f"1\r\n{letter}\r\n" for letter in BODY) + "0\r\n\r\n"),
+    "an absolute URL for another path": post(f"content-length: {N}\r\n", path="http://g/v1/models"),
+    "a host with a path": post(f"content-length: {N}\r\n").replace(b"host: g", b"host: g/v1/models"),
+    "a host of somebody": post(f"content-length: {N}\r\n").replace(b"host: g", b"host: a@g"),
+    "a host with a blank": post(f"content-length: {N}\r\n").replace(b"host: g", b"host: g h"),
+    "no host": post(f"content-length: {N}\r\n").replace(b"host: g\r\n", b""),
+    "no host in HTTP/1.0": post(f"content-length: {N}\r\n").replace(b"host: g\r\n", b"").replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "HTTP/1.1 with a letter behind": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"HTTP/1.1x"),
+    "http in small letters": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"http/1.1"),
+    "HTTP/01.1": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"HTTP/01.1"),
+    "a fourth word in the request line": post(f"content-length: {N}\r\n").replace(b"HTTP/1.1", b"HTTP/1.1 x"),
+    "a form feed in the request line": post(f"content-length: {N}\r\n").replace(b"POST ", b"POST\x0c"),
+    "a no-break space in the request line": post(f"content-length: {N}\r\n").replace(b"POST ", b"POST\xc2\xa0"),
+    "a CR before the head's end": post(f"content-length: {N}\r\n\r"),
+    "two CRs at the end of a line": post(f"x-a: b\r\r\ncontent-length: {N}\r\n"),
+    "a head that ends in LF LF": post(f"content-length: {N}\n\n"),
+    "a first line that is folded": post(f"content-length: {N}\r\n").replace(b" HTTP/1.1\r\n", b"\r\n HTTP/1.1\r\n"),
+    "a blank first header": post(f"content-length: {N}\r\n").replace(b"host: g", b" : g\r\nhost: g"),
+    "a header name in quotes": post(f'"content-length": {N}\r\n'),
     "two content encodings": post(f"content-encoding: identity\r\ncontent-encoding: gzip\r\ncontent-length: {N}\r\n"),
 }  # fmt: skip
 
 
 def test_the_corpus_of_framings_is_large_enough() -> None:
-    assert len(FRAMING) >= 80
+    assert len(FRAMING) >= 130
 
 
 @pytest.mark.parametrize("data", FRAMING.values(), ids=FRAMING.keys())
@@ -384,6 +430,29 @@ def slow(port: int, first: bytes, drip: bytes, seconds: float) -> tuple[float, b
             if not chunk:
                 break
         return time.monotonic() - began, heard
+
+
+def test_thousands_of_slow_clients_are_cut_and_others_are_served(gateway: GatewayProcess) -> None:
+    count = 2000
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count + 200:
+        pytest.skip(f"only {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, hard))
+    heads = [b"POST /v1/messages HTTP/1.1\r\nx-a: ", b"", post("content-length: 5000\r\n", "{")]
+    with ExitStack() as stack:
+        slow = []
+        for number in range(count):
+            one = stack.enter_context(
+                socket.create_connection(("127.0.0.1", gateway.port), timeout=15)
+            )
+            one.sendall(heads[number % len(heads)])
+            slow.append(one)
+
+        statuses = [ask(gateway.port, BODY)[0] for _ in range(20)]
+        ends = [one.recv(65536) for one in slow]
+
+    assert statuses == [200] * 20
+    assert {end[9:12] for end in ends} == {b"408", b""}
 
 
 def test_slow_senders_are_cut_and_others_do_not_notice(

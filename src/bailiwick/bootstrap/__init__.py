@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.run import preflight, run_gateway
     from bailiwick.bootstrap.service import run_service
     from bailiwick.bootstrap.upstreams import gateway_options
-    from bailiwick.bootstrap.worker import Worker, make_services, open_audit, open_pseudonyms
+    from bailiwick.bootstrap.worker import Worker, open_audit, open_pseudonyms
 
 __all__ = [
     "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "missing_lists", "pack_names",
     "read_catalog", "read_settings", "read_text", "with_prices",
     "Built", "build_world", "Reloader", "ReloadStatus",
-    "InProcess", "Worker", "configure_logging", "gateway_options", "make_services", "open_audit",
+    "InProcess", "Worker", "configure_logging", "gateway_options", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway", "run_service",
 ]  # fmt: skip
 
@@ -46,7 +46,7 @@ _LATER = {
     "run_service": "service",
     "gateway_options": "upstreams",
     "with_prices": "prices",
-    **dict.fromkeys(("Worker", "make_services", "open_audit", "open_pseudonyms"), "worker"),
+    **dict.fromkeys(("Worker", "open_audit", "open_pseudonyms"), "worker"),
 }
 
 

@@ -67,7 +67,7 @@ class Keeper:
         self._world = world
         self._audit = audit
         self._environment = environment
-        self._holder = f"{node}/{socket.gethostname()[:40]}/{os.getpid()}"
+        self._holder = ""
         self._database: AccountDatabase | None = None
         self._transport: Transport | None = None
         self._next_sweep = self._next_lease = 0.0
@@ -76,7 +76,8 @@ class Keeper:
         self.status = KeeperStatus()
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, in the process that does the work: no other may pass for it."""
+        self._holder = f"{self._node}/{socket.gethostname()[:40]}/{os.getpid()}"
         self._thread.start()
 
     def close(self) -> None:

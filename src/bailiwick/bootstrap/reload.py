@@ -76,6 +76,20 @@ class Reloader:
         self._thread: threading.Thread | None = None
         self.status = ReloadStatus(None, None, None, (), ())
 
+    def prepare(self) -> None:
+        """Read and build before there are workers. Raises ``BailiwickError`` with what is wrong."""
+        settings, built = self._build()
+        self._world = built.world
+        self._succeeded(settings, built)
+
+    def begin(self) -> None:
+        """Use what was prepared, or read anew what has changed since."""
+        if self._world is not None and self._watcher.untouched():
+            self._use(self._world)
+        else:
+            self._world = None  # it may be old by now, so it is no last good one
+            self.load()
+
     def load(self) -> bool:
         """Read and build now, whether or not anything has changed; whether it is in use."""
         with self._lock:

@@ -3,15 +3,13 @@
 import logging
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from bailiwick.accounts import AccountDatabase
-from bailiwick.bootstrap.build import Built, build_world
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import gateway_options
-from bailiwick.bootstrap.worker import make_services, utc_now
+from bailiwick.bootstrap.worker import Worker
 from bailiwick.gateway import GatewayOptions, serve
 from bailiwick.settings import Settings
 
@@ -26,17 +24,21 @@ def run_gateway(config: Path) -> None:
     """
     settings = read_settings(config)
     configure_logging(settings.logging)
-    options, _ = preflight(config, settings, os.environ)
+    options, worker = preflight(config, settings, os.environ)
     log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
-    serve(options, partial(make_services, config.absolute(), settings, options))
+    serve(options, worker.services)
 
 
 def preflight(
     config: Path, settings: Settings, environment: Mapping[str, str]
-) -> tuple[GatewayOptions, Built]:
-    """Find out whether a gateway could start. Raises ``BailiwickError`` with the reason."""
+) -> tuple[GatewayOptions, Worker]:
+    """Find out whether a gateway could start. Raises ``BailiwickError`` with the reason.
+
+    The worker is what each process begins with; it has no threads and no open files yet.
+    """
     options = gateway_options(settings, environment)
-    built = build_world(settings, config.absolute().parent, options.upstreams, utc_now())
+    worker = Worker(config.absolute(), settings, options.upstreams, options.workers)
+    worker.prepare()
     accounts = settings.accounts
-    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
-    return options, built
+    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous).close()
+    return options, worker

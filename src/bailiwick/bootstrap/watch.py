@@ -45,6 +45,10 @@ class Watcher:
         known = before is not None and before.stamp == now and now is not None
         self._files[path] = _File(now, before.digest if known and before else digest(path))
 
+    def untouched(self) -> bool:
+        """Whether every file is as it was when it was read."""
+        return all(stamp(path) == known.stamp for path, known in self._files.items())
+
     def changed(self) -> bool:
         """Whether files have other contents than those in use, and were left alone since."""
         for path, known in self._files.items():

@@ -18,11 +18,10 @@ from bailiwick.accounts import AccountDatabase, AccountStore, Directives, InForc
 from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
 from bailiwick.audit import Settings as AuditOptions
 from bailiwick.bootstrap.keeper import Keeper
-from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.reload import Reloader
 from bailiwick.bootstrap.status import Parts, status_of
 from bailiwick.errors import BailiwickError
-from bailiwick.gateway import GatewayOptions, Services, Upstream
+from bailiwick.gateway import Services, Upstream
 from bailiwick.pipeline import (
     Arrangement,
     Asked,
@@ -46,21 +45,6 @@ log = logging.getLogger("bailiwick.worker")
 def utc_now() -> datetime:
     """Read the clock."""
     return datetime.now(UTC)
-
-
-def make_services(config: Path, settings: Settings, options: GatewayOptions) -> Services:
-    """Make the services of a worker, in the worker. The gateway calls it."""
-    configure_logging(settings.logging)
-    worker = Worker(config, settings, options.upstreams, options.workers)
-    worker.begin()
-    gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
-    return Services(
-        judge=worker,
-        record=worker.record,
-        style=worker.style,
-        status=worker.status,
-        stop=worker.stop,
-    )
 
 
 class Worker:
@@ -154,9 +138,24 @@ class Worker:
 
     # -- coming to be --------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Build the world before there are workers, so that each of them has it at once.
+
+        Raises ``BailiwickError`` with what is wrong.
+        """
+        self._reloader.prepare()
+
+    def services(self) -> Services:
+        """Begin, in the process that serves. The gateway calls it."""
+        self.begin()
+        gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
+        return Services(
+            judge=self, record=self.record, style=self.style, status=self.status, stop=self.stop
+        )
+
     def begin(self) -> None:
         """Find everything that can be found now, and look after it from now on."""
-        self._reloader.load()
+        self._reloader.begin()
         self._find()
         self._reloader.start()
         self._thread.start()

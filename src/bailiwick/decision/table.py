@@ -24,14 +24,17 @@ from bailiwick.policy import Obligations, Order, Policy, Rule, RuleEffect
 FORMAT = "bailiwick-table/1"
 MOST_COMBINATIONS = 8
 MOST_REMEMBERED = 65536
+MOST_BASES = 8192
 MOST_STATES = 4096
 """States of pending facts that are worked through; with more the answer is ``undetermined``."""
 NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """Some facts of a request, looked up once: an account's, an upstream's, an address's.
+
+    Two are equal only if they are one, so what was decided from them can be found at once.
 
     Valid for the table that made it. Joined with others it must cover every fact exactly once.
     """
@@ -61,6 +64,9 @@ class Prepared:
             {**self.facts, **other.facts},
             self.plain and other.plain,
         )
+
+
+_BaseKey = tuple[str | None, int, Prepared, Prepared]
 
 
 class _State(NamedTuple):
@@ -98,6 +104,7 @@ class DecisionTable:
         self._absolute = self._mask(rule.absolute for rule, _ in self._bits)
         self._lifts = self._build_lifts()
         self._times, self._windows = self._build_windows()
+        self._bases: dict[_BaseKey, tuple[int, int]] = {}
         self._memo: dict[tuple[str, int], Decision] = {}
         self._silences: dict[tuple[int, int, int, str, frozenset[str]], Decision] = {}
         self._unknown_model = self._stamped(deny([Reason("model.unknown")]))
@@ -121,20 +128,43 @@ class DecisionTable:
         return Prepared(entry.mask, entry.missing, entry.open, entry.bare, unknown, facts, plain)
 
     def decide_prepared(self, model: str | None, at: datetime, *parts: Prepared) -> Decision:
-        """Decide from parts that together cover every fact. The hot path."""
-        hit = self._models.get(model)
-        if hit is None or model is None:
-            return self._unknown_model
-        if self._times:
-            hit &= self._windows[bisect_right(self._times, at)]
-        unsure = 0
-        for part in parts:
-            hit &= part.mask
-            unsure |= part.unsure
-        if unsure:
+        """Decide from parts that together cover every fact. The hot path.
+
+        Of four, the first two should be those of which there are many (locations, accounts): what
+        the model and the other two give together is remembered.
+        """
+        if len(parts) != 4:
+            hit, unsure = self._together(model, at, parts)
+        else:
+            one, two, three, four = parts
+            key = (model, bisect_right(self._times, at) if self._times else 0, three, four)
+            base = self._bases.get(key)
+            if base is None:
+                base = self._remember_base(key, self._together(model, at, (three, four)))
+            hit = base[0] & one.mask & two.mask
+            unsure = base[1] | one.unsure | two.unsure
+        if unsure or model is None:
             return self._decide_unsure(model, at, hit, unsure, parts)
         found = self._memo.get((model, hit))
         return found if found is not None else self._first(model, at, hit, parts)
+
+    def _together(
+        self, model: str | None, at: datetime, parts: Iterable[Prepared]
+    ) -> tuple[int, int]:
+        """Give the bits that hold, and those that hold for want of evidence."""
+        if model is None or model not in self._models:
+            return 0, -1
+        hit, unsure = self.row(model, at), 0
+        for part in parts:
+            hit &= part.mask
+            unsure |= part.unsure
+        return hit, unsure
+
+    def _remember_base(self, key: _BaseKey, base: tuple[int, int]) -> tuple[int, int]:
+        if len(self._bases) >= MOST_BASES:
+            self._bases.clear()
+        self._bases[key] = base
+        return base
 
     def window(self, at: datetime) -> int:
         """Give the number of the time between two moments at which a rule begins or ends."""
@@ -189,9 +219,11 @@ class DecisionTable:
         return found
 
     def _decide_unsure(
-        self, model: str, at: datetime, hit: int, unsure: int, parts: Sequence[Prepared]
+        self, model: str | None, at: datetime, hit: int, unsure: int, parts: Sequence[Prepared]
     ) -> Decision:
-        """Decide where evidence is contested, pending, or required and absent."""
+        """Decide where evidence is contested, pending, or required and absent, or nothing known."""
+        if model is None or model not in self._models:
+            return self._unknown_model
         if not all(part.plain for part in parts):
             return self._decide_several(model, at, parts)
         unknown = NONE.union(*(part.unknown for part in parts))

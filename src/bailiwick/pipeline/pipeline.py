@@ -385,7 +385,7 @@ def _invalid(world: World, client: Invalid, model: str | None) -> Verdict:
     reason = Reason("address.invalid", detail=client.reason)
     decision = Decision(Effect.DENY, reasons=(reason,), revision=world.revision)
     written = shared_fields(decision, model, world.controlled(model), EDGE, {})
-    return Verdict(decision, EDGE, written, None)
+    return Verdict(decision, EDGE, written)
 
 
 def _beside(

@@ -82,8 +82,6 @@ class Verdict(NamedTuple):
     layer: str
     """The layer whose evidence decided."""
     written: Mapping[str, Any]
-    parts: Parts | None
-    """Kept, so that no other parts can be taken for them."""
 
 
 class World:
@@ -229,10 +227,10 @@ class World:
         key = (
             model,
             self.table.window(at),
-            id(location),
-            id(account),
-            id(request),
-            id(route),
+            location.prepared,
+            account.prepared,
+            request.prepared,
+            route.prepared,
         )
         found = self._answers.get(key)
         if found is None:
@@ -244,7 +242,7 @@ class World:
         layer = self._layer(model, at, decision, parts)
         controlled = self.controlled(model)
         written = shared_fields(decision, model, controlled, layer, parts.evidence())
-        return Verdict(decision, layer, written, parts)
+        return Verdict(decision, layer, written)
 
     def _layer(self, model: str | None, at: datetime, decision: Decision, parts: Parts) -> str:
         if decision.permitted:

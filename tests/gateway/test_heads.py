@@ -1,0 +1,162 @@
+"""What the front takes for a request: what it accepts, llhttp reads in the same way."""
+
+from contextlib import suppress
+from typing import Any
+
+import httptools
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bailiwick.gateway.bodies import Chunked, Counted
+from bailiwick.gateway.heads import read_head
+from bailiwick.gateway.respond import Refused
+
+TEXT = "GET POST / v1 messages HTTP/1.1 HTTP/1.0 host: content-length: transfer-encoding: chunked "
+PIECES = [
+    *TEXT.split(" "),
+    "\r\n",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    ":",
+    ",",
+    "0",
+    "5",
+    "x-a",
+    "\x00",
+    "\xff",
+    "%2F",
+    "connection: close",
+]
+BODY_PIECES = [
+    "0",
+    "1",
+    "a",
+    "5",
+    ";",
+    "=",
+    " ",
+    "\r\n",
+    "\n",
+    "\r",
+    "hello",
+    "x: y",
+    "00",
+    "0\r\n\r\n",
+    "5\r\nhello\r\n",
+]
+
+
+class Peer:
+    """Collects what llhttp reads."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[str, str]] = []
+        self.body = b""
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")))
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+def read_by_llhttp(data: bytes) -> tuple[Peer, Any]:
+    peer = Peer()
+    parser = httptools.HttpRequestParser(peer)
+    with suppress(httptools.HttpParserUpgrade):
+        parser.feed_data(data)
+    return peer, parser
+
+
+def head(lines: list[str]) -> str:
+    return "\r\n".join(lines)
+
+
+@settings(max_examples=600)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.booleans())
+def test_an_accepted_head_is_read_by_llhttp_in_the_same_way(middle: str, modern: bool) -> None:
+    text = head([f"POST /v1/messages HTTP/1.{int(modern)}", "host: g", middle]).encode("latin-1")
+    try:
+        found = read_head(text)
+    except Refused:
+        return
+
+    peer, parser = read_by_llhttp(text + b"\r\n\r\n")
+
+    assert peer.url.decode() == found.path + (f"?{found.query}" if found.query else "")
+    assert parser.get_method().decode() == found.method
+    assert peer.headers == list(found.lines)
+    assert peer.complete == (found.length == 0)
+
+
+@settings(max_examples=600)
+@given(st.lists(st.sampled_from(BODY_PIECES), max_size=14).map("".join))
+def test_an_accepted_chunked_body_is_read_by_llhttp_in_the_same_way(text: str) -> None:
+    body = Chunked()
+    try:
+        rest = body.feed(text.encode())
+    except Refused:
+        return
+    if not body.complete:
+        return
+
+    opening = b"POST / HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n"
+    peer, _ = read_by_llhttp(opening + text.encode()[: len(text) - len(rest)])
+
+    assert peer.complete
+    assert peer.body == bytes(body.received)
+
+
+@given(st.lists(st.integers(1, 9), max_size=30))
+def test_a_body_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
+    whole = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nPOST"
+    body = Chunked()
+    rest, at = b"", 0
+    for cut in [*cuts, len(whole)]:
+        rest += body.feed(whole[at : at + cut])
+        at += cut
+
+    assert bytes(body.received) == b"hello world"
+    assert rest == b"POST"
+
+
+def test_a_counted_body_leaves_what_follows() -> None:
+    body = Counted(5)
+
+    assert body.feed(b"hel") == b""
+    assert body.feed(b"loPOST") == b"POST"
+    assert body.complete
+    assert bytes(body.received) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("connection", "modern", "keeps"),
+    [
+        (None, True, True),
+        (None, False, False),
+        ("close", True, False),
+        ("keep-alive", False, True),
+        ("Keep-Alive, x", False, True),
+        ("x, Close", True, False),
+        ("keep-alive, close", False, False),
+    ],
+)
+def test_a_connection_is_kept_as_both_sides_say(
+    connection: str | None, modern: bool, keeps: bool
+) -> None:
+    more = [f"connection: {connection}"] if connection else []
+
+    found = read_head(head([f"GET / HTTP/1.{int(modern)}", "host: g", *more]).encode())
+
+    assert found.keeps is keeps
