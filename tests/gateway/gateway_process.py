@@ -52,7 +52,7 @@ class GatewayProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait(self, seconds: float = 15) -> "GatewayProcess":
+    def wait(self, seconds: float = 90) -> "GatewayProcess":
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.admin("/readyz")[0] == 200:

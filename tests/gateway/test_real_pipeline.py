@@ -24,7 +24,7 @@ class Real:
     def __init__(self, directory: Path, upstream: str) -> None:
         self.directory = directory
         self.key = gateway_real.prepare(directory)
-        self.process = GatewayProcess(directory, upstream, real=str(directory)).wait(20)
+        self.process = GatewayProcess(directory, upstream, real=str(directory)).wait()
 
     def ask(self, address: str, key: str | None = None, **more: Any) -> tuple[int, Any]:
         return ask(
