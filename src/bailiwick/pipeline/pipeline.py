@@ -35,7 +35,7 @@ from bailiwick.pipeline.values import (
     Unavailable,
     decision_id,
 )
-from bailiwick.pipeline.world import Verdict, World
+from bailiwick.pipeline.world import Parts, Verdict, World
 
 CLIENT_LEFT: Final = Outcome(499, "client_left", 0, 0, None, 0.0, None)
 
@@ -135,9 +135,7 @@ class Pipeline:
             located, answer = None, _invalid(world, client, model)
         else:
             located = world.locator.locate_client(client, at)
-            route = (model, asked.dialect) if model is not None else None
-            parts = world.parts(located, account, asked.action, asked.features, route)
-            answer = world.answer(model, at, parts)
+            answer = world.answer(model, at, _parts(world, located, account, asked, model))
         decision = answer.decision
         controlled = world.controlled(model)
         judged = Judged(
@@ -272,7 +270,10 @@ class Pipeline:
         client = world.find_client(asked.peer, asked.headers)
         if isinstance(client, Invalid):
             return None
-        decision = _Judging(world, asked, at, account, judged.model).decide(client)[0].decision
+        located = world.locator.locate_client(client, at)
+        decision = world.decide(
+            judged.model, at, _parts(world, located, account, asked, judged.model)
+        )
         codes = {reason.code for reason in decision.reasons}
         if "order.off" in codes:
             return "order.off"
@@ -392,6 +393,12 @@ def _beside(
     shadow: World, located: Located, asked: Asked, at: datetime, judged: Judged
 ) -> Mapping[str, Any]:
     """Let a policy that is only tried judge the same request; nothing follows from it."""
-    route = (judged.model, asked.dialect) if judged.model is not None else None
-    parts = shadow.parts(located, judged.account, asked.action, asked.features, route)
+    parts = _parts(shadow, located, judged.account, asked, judged.model)
     return shadow.compared(judged.decision, shadow.decide(judged.model, at, parts))
+
+
+def _parts(
+    world: World, located: Located, account: AccountView | None, asked: Asked, model: str | None
+) -> Parts:
+    route = (model, asked.dialect) if model is not None else None
+    return world.parts(located, account, asked.action, asked.features, route)
