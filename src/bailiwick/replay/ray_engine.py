@@ -7,6 +7,7 @@ loopback only, and stopped again. Ray is told to send no usage statistics.
 import copyreg
 import os
 import pickle
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -17,17 +18,19 @@ import numpy as np
 from bailiwick.errors import BailiwickError
 from bailiwick.replay.judge import Judge
 from bailiwick.replay.logs import Chunk
+from bailiwick.replay.rows import batch
 from bailiwick.replay.run import Finished, Job, merged, work
 
 OBJECT_STORE_BYTES = 256 << 20
 CHUNKS_AT_ONCE = 4
+LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+"""Ray on Linux replaces 127.0.0.1 with an address that others can reach, but not this one."""
 
 
 def replay_on_ray(job: Job, chunks: Sequence[Chunk], workers: int | None = None) -> Finished:
     """Replay on Ray with some workers (default: two)."""
     count = workers or 2
     with running(count) as ray:
-        copyreg.pickle(MappingProxyType, _proxy)
         data = ray.data.from_items([{"chunk": pickle.dumps(chunk)} for chunk in chunks])
         found = data.map_batches(
             _Worker,
@@ -51,6 +54,7 @@ def running(workers: int) -> Iterator[Any]:
         raise BailiwickError(
             "the Ray engine needs `ray`", "pip install 'bailiwick[ray]'"
         ) from error
+    copyreg.pickle(MappingProxyType, _proxy)
     ours = not ray.is_initialized()
     if ours:
         _start(ray, workers)
@@ -68,18 +72,38 @@ def _start(ray: Any, workers: int) -> None:
         ray.init(log_to_driver=False)
         return
     ray.init(
-        num_cpus=workers,
+        num_cpus=workers + 1,  # reading is a task of its own
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
         log_to_driver=False,
         logging_level="error",
-        _node_ip_address="127.0.0.1",
+        _node_ip_address=LOOPBACK,
     )
 
 
 def _proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[Any, tuple[Any]]:
     """Write a read-only mapping for another process."""
     return MappingProxyType, (dict(proxy),)
+
+
+class DecideRows:
+    """One actor that decides tables in our shape row by row, for ``map_batches`` of Ray Data.
+
+    It gives columns ``before`` and ``after``: whether each policy denies.
+    """
+
+    def __init__(self, setting: Any) -> None:
+        """Take a reference to a ``Setting``."""
+        import ray
+
+        self._judge = Judge(ray.get(setting))
+
+    def __call__(self, table: Any) -> dict[str, Any]:
+        """Decide one table."""
+        whole = table.combine_chunks().unify_dictionaries()
+        columns = {name: whole.column(name).combine_chunks() for name in whole.column_names}
+        changes = self._judge.judge(batch(columns)).changes
+        return {"before": changes // 2 == 1, "after": changes % 2 == 1}
 
 
 class _Worker:
