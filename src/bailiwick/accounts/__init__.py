@@ -55,6 +55,7 @@ from bailiwick.accounts.values import (
     EVIDENCE_KINDS,
     PLACE_KINDS,
     TIERS,
+    SamePerson,
 )
 from bailiwick.accounts.view import AccountView
 from bailiwick.accounts.wording import REASONS
@@ -97,6 +98,7 @@ __all__ = [
     "NoSuchAppeal",
     "NotDelivered",
     "Notice",
+    "SamePerson",
     "Step",
     "StoreStatus",
     "Swept",

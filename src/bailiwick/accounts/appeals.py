@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from bailiwick.accounts import cases, personal, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.notices import token_hash
-from bailiwick.accounts.values import moment
+from bailiwick.accounts.values import SamePerson, moment
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.policy import Review
 
@@ -96,8 +96,7 @@ def submit(
             "the appeal says nothing, or too much", f"at most {MOST_CHARACTERS} characters"
         )
     row = find(change.connection, token, change.at)
-    if not _may_submit(row):
-        raise InvalidInput.of(f"this appeal is {row.state} already")
+    refuse_closed(row.state, may_submit=_may_submit(row))
     row = row if row.state == "offered" else _further_look(change, row)
     words = personal.keep_words(change, row.account_id, "appeal", text)
     case = cases.open_case(
@@ -111,6 +110,12 @@ def submit(
     )
     change.record(row.account_id, "appeal.submitted", {"appeal": row.id, "case": case})
     return str(row.id)
+
+
+def refuse_closed(state: str, *, may_submit: bool) -> None:
+    """Hold what comes after the appeal was submitted, or answered for good."""
+    if not may_submit:
+        raise InvalidInput.of(f"this appeal is {state} already")
 
 
 def of_case(connection: Connection, case: str) -> Row[Any] | None:
@@ -137,7 +142,7 @@ def refuse_same_person(change: Change, row: Row[Any]) -> None:
     ).scalars()
     names = {name.casefold() for name in (moved.by, moved.second, *before) if name}
     if change.actor.casefold() in names:
-        raise InvalidInput.of(
+        raise SamePerson.of(
             f"`{change.actor}` decided this before, and cannot decide the appeal",
             "somebody else must decide it",
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from bailiwick.accounts import appeals, cases, machine, schema
+from bailiwick.accounts import appeals, cases, machine, personal, schema
 from bailiwick.accounts.appeals import AppealView
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase, find_account
@@ -178,6 +178,7 @@ class Desk:
     ) -> AppealView:
         """Object to what a notice told, with new evidence (self-declared) if there is any."""
         view = self.appeal(token)
+        appeals.refuse_closed(view.state, may_submit=view.may_submit)
         for kind, values in (evidence or {}).items():
             Checks().kind(kind)
             self.database.set_evidence(
@@ -192,6 +193,12 @@ class Desk:
                 change, token, text, facts, self.rules.policy.review, self.rules.revision
             )
         return self.appeal(token)
+
+    def appellant_words(self, case: str) -> str | None:
+        """Read what an appellant wrote; ``None``: the case is no appeal, or it was erased."""
+        with reading(self.database.engine) as connection:
+            row = appeals.of_case(connection, case)
+            return personal.read_words(connection, row.text_id) if row is not None else None
 
     def _decide_appeal(self, change: Change, case: Row[Any], disposition: str) -> Decided:
         row = appeals.of_case(change.connection, case.id)

@@ -88,10 +88,12 @@ class AccountDetails:
     history: tuple[HistoryRow, ...]
 
 
-def list_accounts(database: AccountDatabase) -> tuple[AccountSummary, ...]:
-    """List every account and organisation, by id."""
+def list_accounts(
+    database: AccountDatabase, *, after: str = "", most: int | None = None
+) -> tuple[AccountSummary, ...]:
+    """List accounts and organisations, by id; ``most`` of them, from behind ``after`` on."""
     with reading(database.engine) as connection:
-        return _summaries(connection, None)
+        return _summaries(connection, None, after, most)
 
 
 def show_account(database: AccountDatabase, account: str) -> AccountDetails:
@@ -115,7 +117,9 @@ def show_account(database: AccountDatabase, account: str) -> AccountDetails:
         )
 
 
-def _summaries(connection: Connection, only: str | None) -> tuple[AccountSummary, ...]:
+def _summaries(
+    connection: Connection, only: str | None, after: str = "", most: int | None = None
+) -> tuple[AccountSummary, ...]:
     table, key = schema.accounts, schema.keys
     live = (
         select(func.count(key.c.id))
@@ -123,7 +127,7 @@ def _summaries(connection: Connection, only: str | None) -> tuple[AccountSummary
         .scalar_subquery()
     )
     columns = (table.c.id, table.c.kind, table.c.name, table.c.parent_id, table.c.status)
-    query = select(*columns, live).order_by(table.c.id)
+    query = select(*columns, live).where(table.c.id > after).order_by(table.c.id).limit(most)
     if only is not None:
         query = query.where(table.c.id == only)
     return tuple(AccountSummary(*row) for row in connection.execute(query))

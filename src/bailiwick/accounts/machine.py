@@ -98,6 +98,9 @@ def _needs(attribute: str, words: str) -> Guard:
     return guard
 
 
+SAME_PERSON = "an appeal is decided by somebody other than who suspended the account"
+
+
 def _may_restrict(situation: Situation) -> str | None:
     if not situation.severe:
         return "no finding of class S stands"
@@ -107,7 +110,7 @@ def _may_restrict(situation: Situation) -> str | None:
 def _may_reinstate(situation: Situation) -> str | None:
     names = {name.casefold() for name in situation.people}
     if situation.on_appeal and names & {name.casefold() for name in situation.suspended_by}:
-        return "an appeal is decided by somebody other than who suspended the account"
+        return SAME_PERSON
     return None
 
 

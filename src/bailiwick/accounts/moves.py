@@ -13,7 +13,7 @@ from bailiwick.accounts.flags import Flag
 from bailiwick.accounts.notices import TOLD, Told, add_notice, as_json
 from bailiwick.accounts.standing import Standing, read_standing, situation, standing_flags
 from bailiwick.accounts.steps import Step, next_step
-from bailiwick.accounts.values import AUTOMATION, moment
+from bailiwick.accounts.values import AUTOMATION, SamePerson, moment
 from bailiwick.accounts.wording import REASONS
 from bailiwick.errors import InvalidInput
 from bailiwick.policy import Policy
@@ -75,7 +75,8 @@ def move_by_person(
     known = situation(standing, rules.policy, now_of(change), people, code, on_appeal=on_appeal)
     row, objection = machine.choose(standing.status, target, known)
     if row is None:
-        raise InvalidInput.of(
+        refused = SamePerson if objection == machine.SAME_PERSON else InvalidInput
+        raise refused.of(
             f"account `{standing.id}` cannot become {target}: {objection}",
             "docs/accounts.md has the table of statuses",
         )
@@ -103,7 +104,7 @@ def approve(change: Change, identity: str, find: Any, rules: Rules) -> Moved:
     """Approve a proposal, as a second person; ``find`` reads the account's row."""
     row = open_proposal(change, identity)
     if row.proposed_by.casefold() == change.actor.casefold():
-        raise InvalidInput.of(
+        raise SamePerson.of(
             f"`{change.actor}` proposed `{identity}`, and cannot approve it too",
             "somebody else must approve it",
         )

@@ -39,6 +39,11 @@ MILLISECOND = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 
+
+class SamePerson(InvalidInput):
+    """Somebody cannot do this because of what the same person did before: it takes another."""
+
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

@@ -27,6 +27,8 @@ COMMANDS = {
     "accounts": "signals:app",
     "service": "service:service",
     "service-token": "service:service_token",
+    "console": "console:app",
+    "appeals": "console:appeals",
     "ownership": "ownership:app",
     "order": "orders:order",
     "exempt": "orders:exempt",

@@ -363,6 +363,80 @@ class ServiceSettings(_Section):
     """Port of health, readiness and metrics, on `admin.host`."""
 
 
+class OidcSettings(_Section):
+    """An identity provider whose id tokens are taken for a login."""
+
+    issuer: str = Field(pattern=r"^https?://[!-~]+$")
+    """The `iss` of its tokens, letter by letter."""
+    audience: str
+    """The `aud` of tokens that are meant for this console."""
+    jwks: str
+    """Its keys: a file, or an `https://` URL."""
+    name_claim: str = "sub"
+    """Claim with the person's name in the history. One that people cannot change themselves."""
+    role_claim: str = "roles"
+    """Claim with a person's groups or roles, one or a list."""
+    roles: dict[str, Literal["viewer", "reviewer", "approver", "admin"]]
+    """What each value of that claim may do here; of several, the most."""
+
+    @field_validator("jwks")
+    @classmethod
+    def _beside(cls, text: str, info: ValidationInfo) -> str:
+        if text.startswith(("http://127.0.0.1", "http://[::1]", "https://")):
+            return text
+        if "://" in text:
+            raise ValueError("keys that come over plain HTTP can be anybody's; use https")
+        return str(Path((info.context or {}).get("base", Path())) / Path(text).expanduser())
+
+
+class ConsoleListenSettings(_Section):
+    """Where the admin API listens."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; other than loopback only with `tls`."""
+    port: Port = 9092
+    """Port to listen on."""
+    tls: TlsSettings | None = None
+    """Serve HTTPS with this certificate; without it, HTTP."""
+
+
+class ConsoleSettings(_Section):
+    """The admin API, `bailiwick console`."""
+
+    listen: ConsoleListenSettings = section()
+    users: FilePath | None = None
+    """File of the people who log in with a password (`bailiwick console user`)."""
+    oidc: OidcSettings | None = None
+    """Identity provider of the people who log in elsewhere."""
+    origin: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+$")
+    """Origin of a page that may call it from a browser; requests of any other are refused."""
+    idle: Duration = written("30m")
+    """After which time without a request a session ends."""
+    longest: Duration = written("12h")
+    """After which time a session ends, whatever it does."""
+
+
+class AppealListenSettings(_Section):
+    """Where the public appeal page listens."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 9093
+    """Port to listen on."""
+    tls: TlsSettings | None = None
+    """Serve HTTPS with this certificate; without it, HTTP, for a proxy on the same machine."""
+
+
+class AppealSettings(_Section):
+    """The public appeal page, `bailiwick appeals`."""
+
+    listen: AppealListenSettings = section()
+    reads_per_minute: Count = 60
+    """How often one address may look at appeals; 429 beyond. See `location.trusted_proxies`."""
+    writes_per_hour: Count = 20
+    """How often one address may submit; 429 beyond."""
+
+
 class Settings(_Section):
     """The settings file of a gateway."""
 
@@ -385,6 +459,8 @@ class Settings(_Section):
     reload: ReloadSettings = section()
     logging: LoggingSettings = section()
     service: ServiceSettings = section()
+    console: ConsoleSettings = section()
+    appeals: AppealSettings = section()
 
 
 def _is_loopback(host: str) -> bool:

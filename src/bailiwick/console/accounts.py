@@ -1,0 +1,97 @@
+"""Accounts, their keys, evidence and labels, and the report, over HTTP."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query
+
+from bailiwick.accounts import list_accounts, show_account, transparency_report
+from bailiwick.console.access import Admin, AnyDesk, Approver, Reviewer, Viewer
+from bailiwick.console.bodies import ID, Body, NewAccount, NewEvidence, NewLabel, Time, Until
+
+router = APIRouter(prefix="/v1", tags=["accounts"])
+Account = Annotated[str, Path(pattern=ID)]
+
+
+@router.get("/accounts")
+def accounts(
+    desk: AnyDesk,
+    _by: Viewer,
+    after: Annotated[str, Query(pattern=rf"^$|{ID}")] = "",
+    most: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """List accounts by id; ``next`` goes into ``after`` of the following page."""
+    found = list_accounts(desk.database, after=after, most=most)
+    following = found[-1].id if len(found) == most else None
+    return {"accounts": [asdict(one) for one in found], "next": following}
+
+
+@router.post("/accounts", status_code=201)
+def add_account(body: NewAccount, desk: AnyDesk, by: Admin) -> dict[str, str]:
+    """Add an account or an organisation."""
+    made = desk.database.add_account(
+        body.name, id=body.id, kind=body.kind, parent=body.parent, status=body.status,
+        actor=by, reason=body.reason,
+    )  # fmt: skip
+    return {"id": made}
+
+
+@router.get("/accounts/{account}")
+def account(account: Account, desk: AnyDesk, _by: Viewer) -> dict[str, Any]:
+    """Show one account with keys (never the secret), evidence, labels and history."""
+    return asdict(show_account(desk.database, account))
+
+
+@router.post("/accounts/{account}/keys", status_code=201)
+def add_key(account: Account, body: Until, desk: AnyDesk, by: Admin) -> dict[str, str]:
+    """Make a key. This answer is the only place where it is ever shown."""
+    made = desk.database.add_key(
+        account, actor=by, reason=body.reason, expires_at=body.expires_at
+    )  # fmt: skip
+    return {"id": made.id, "account": made.account, "key": made.raw}
+
+
+@router.post("/accounts/{account}/keys/{key}/revoke", status_code=204)
+def revoke_key(account: Account, key: Account, body: Body, desk: AnyDesk, by: Admin) -> None:
+    """Make a key worthless, for good."""
+    if key not in {one.id for one in show_account(desk.database, account).keys}:
+        raise HTTPException(404, "the account has no such key")
+    desk.database.revoke_key(key, actor=by, reason=body.reason)
+
+
+@router.post("/accounts/{account}/evidence", status_code=204)
+def set_evidence(account: Account, body: NewEvidence, desk: AnyDesk, by: Reviewer) -> None:
+    """Write down what a source says; it supersedes what the same source said before."""
+    desk.database.set_evidence(
+        account, body.kind, body.values, actor=by, reason=body.reason, source=body.source,
+        tier=body.tier, observed_at=body.observed_at, expires_at=body.expires_at,
+        against_interest=body.against_interest,
+    )  # fmt: skip
+
+
+@router.put("/accounts/{account}/labels/{label}", status_code=204)
+def set_label(
+    account: Account, label: Account, body: NewLabel, desk: AnyDesk, by: Approver
+) -> None:
+    """Grant a label."""
+    desk.database.set_label(
+        account, label, actor=by, reason=body.reason, source=body.source,
+        expires_at=body.expires_at,
+    )  # fmt: skip
+
+
+@router.post("/accounts/{account}/labels/{label}/remove", status_code=204)
+def remove_label(account: Account, label: Account, body: Body, desk: AnyDesk, by: Approver) -> None:
+    """Take a label away."""
+    desk.database.remove_label(account, label, actor=by, reason=body.reason)
+
+
+@router.get("/reports/transparency", tags=["reports"])
+def report(
+    desk: AnyDesk,
+    _by: Viewer,
+    since: Annotated[Time, Query(alias="from")],
+    until: Annotated[Time, Query(alias="to")],
+) -> dict[str, Any]:
+    """Count decisions, reviews and appeals from one time on and before another."""
+    return asdict(transparency_report(desk.database.engine, since, until))

@@ -1,0 +1,56 @@
+"""The admin API: the domain over HTTP, for people who are logged in."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from starlette.types import ASGIApp
+
+from bailiwick.accounts import Desk
+from bailiwick.console import accounts, review
+from bailiwick.console.access import Bearer, Door, who
+from bailiwick.console.bodies import Login
+from bailiwick.console.errors import Refusal, answer_errors
+from bailiwick.console.guard import Guard
+from bailiwick.console.people import Person
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal} for status in (400, 401, 403, 413, 422, 429, 503)
+}
+
+
+def make_admin_app(desk: Desk, door: Door, origin: str | None = None) -> ASGIApp:
+    """Make the app; ``origin``: the one page that may call it from a browser."""
+    app = FastAPI(
+        title="Bailiwick admin API", docs_url=None, redoc_url=None, responses=REFUSALS,
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.state.desk, app.state.door = desk, door
+    app.post("/v1/session", status_code=201, tags=["session"])(_log_in)
+    app.get("/v1/session", tags=["session"])(_show)
+    app.delete("/v1/session", status_code=204, tags=["session"])(_log_out)
+    for part in (accounts, review):
+        app.include_router(part.router)
+    answer_errors(app)
+    return Guard(app, frozenset({origin} if origin else ()))
+
+
+def _log_in(body: Login, request: Request) -> dict[str, str]:
+    """Log in; the token goes into the header ``Authorization: Bearer``."""
+    door: Door = request.app.state.door
+    source = request.client.host if request.client else ""
+    return {"token": door.log_in(body.name, body.password, source)}
+
+
+def _show(person: Annotated[Person, Depends(who)]) -> dict[str, str]:
+    """Say who is logged in."""
+    return {"name": person.name, "role": person.role}
+
+
+def _log_out(
+    request: Request,
+    bearer: Bearer,
+    _person: Annotated[Person, Depends(who)],
+) -> None:
+    """End the session."""
+    if bearer is not None:
+        request.app.state.door.sessions.end(bearer.credentials)

@@ -1,0 +1,110 @@
+"""What requests carry. Who acts is never among it: that is whoever is logged in."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,79}$"
+
+
+def _sensible(at: datetime) -> datetime:
+    if not 1990 <= at.year <= 2200:
+        raise ValueError("a time between 1990 and 2200")
+    return at
+
+
+Id = Annotated[str, Field(pattern=ID)]
+Time = Annotated[AwareDatetime, AfterValidator(_sensible)]
+Few = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50)]
+
+
+class Body(BaseModel):
+    """A change, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(max_length=500)
+    """In one's own words; it stays in the history."""
+
+
+class Login(BaseModel):
+    """A name and its password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=64)
+    password: str = Field(max_length=1024)
+
+
+class NewAccount(Body):
+    """An account or an organisation."""
+
+    name: str = Field(max_length=200)
+    id: Id | None = None
+    kind: str = "account"
+    parent: Id | None = None
+    status: str = "active"
+
+
+class Until(Body):
+    """Something that may end by itself."""
+
+    expires_at: Time | None = None
+
+
+class NewLabel(Until):
+    """Where a label comes from."""
+
+    source: str = "operator"
+
+
+class NewEvidence(Until):
+    """What a source says of one kind; no values: it says nothing any more."""
+
+    kind: str = Field(max_length=80)
+    values: Few
+    source: str = "operator"
+    tier: str = "T3"
+    observed_at: Time | None = None
+    against_interest: bool = False
+
+
+class NewStatus(Body):
+    """A status that an account shall have."""
+
+    status: str = Field(max_length=40)
+    code: str = Field(max_length=80)
+    case: Id | None = None
+
+
+class NewReview(Body):
+    """A review that somebody asks for."""
+
+    code: str = Field(max_length=80)
+
+
+class Decision(Body):
+    """How a case ends."""
+
+    disposition: str = Field(max_length=40)
+
+
+class NewOrder(Body):
+    """Models to switch off, from now."""
+
+    models: Few
+    review_by: Time
+    until: Time | None = None
+    places: Few = []
+    except_accounts: Few = []
+    except_labels: Few = []
+    except_places: Few = []
+
+
+class NewExemption(Body):
+    """An exempt rule to approve for a time."""
+
+    rule: str = Field(max_length=160)
+    until: Time
+    from_: Time | None = Field(default=None, alias="from")
