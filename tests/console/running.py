@@ -15,6 +15,11 @@ from bailiwick.accounts import AccountDatabase, Notice, deliver_notices
 from bailiwick.console import hash_password
 from people import CATALOG, POLICY
 
+RULES = """\
+  - {id: not-there, deny: frontier, where: {address: XB}}
+  - {id: pilot, exempt: frontier, lifts: [not-there], labels: {any: [trusted]}, until: 2099-01-01T00:00Z}
+accounts:
+"""
 PASSWORD = "correct horse battery"
 PEOPLE = {
     "vic": "viewer",
@@ -54,7 +59,7 @@ class Running:
         self.folder = folder
         self.ports = {"console": free_port(), "appeals": free_port()}
         (folder / "models.yaml").write_text(CATALOG)
-        (folder / "policy.yaml").write_text(POLICY)
+        (folder / "policy.yaml").write_text(POLICY.replace("accounts:\n", RULES))
         hashed = hash_password(PASSWORD)
         users = [{"name": name, "role": role, "hash": hashed} for name, role in PEOPLE.items()]
         (folder / "users.yaml").write_text(json.dumps({"users": users}))

@@ -1,5 +1,6 @@
 """The admin API over HTTP: four eyes, roles, logins, origins."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -126,6 +127,37 @@ def test_keys_labels_and_evidence_are_set_by_whoever_is_logged_in(running: Runni
     assert key["key"] not in str(details)
     actors = [one["actor"] for one in details["history"]]
     assert actors[2:] == ["ada", "ada", "rea", "ann", "ann"]
+
+
+def test_an_order_is_given_and_lifted(running: Running) -> None:
+    order = {"models": ["pa/frontier"], "review_by": "2200-01-01T00:00:00Z", **WHY}
+
+    made = running.ask("ann", "POST", "/orders", order).json()["id"]
+    (listed,) = running.ask("vic", "GET", "/orders").json()
+    refused = running.ask("rea", "POST", "/orders", order)
+    lifted = running.ask("abe", "POST", f"/orders/{made}/lift", WHY)
+
+    assert (listed["id"], listed["by"], listed["models"]) == (made, "ann", ["pa/frontier"])
+    assert (refused.status_code, lifted.status_code) == (403, 204)
+    assert running.ask("vic", "GET", "/orders").json() == []
+
+
+def test_an_exemption_takes_two_people(running: Running) -> None:
+    until = datetime.now(UTC) + timedelta(days=30)
+    wanted = {"rule": "pilot", "until": until.isoformat(), **WHY}
+
+    strange = running.ask("ann", "POST", "/exemptions", {**wanted, "rule": "none"})
+    made = running.ask("ann", "POST", "/exemptions", wanted).json()["id"]
+    own = running.ask("ann", "POST", f"/exemptions/{made}/approve", WHY)
+    other = running.ask("abe", "POST", f"/exemptions/{made}/approve", WHY)
+    (listed,) = running.ask("vic", "GET", "/exemptions").json()
+    revoked = running.ask("ann", "POST", f"/exemptions/{made}/revoke", WHY)
+
+    assert strange.status_code == 422
+    assert own.json()["error"]["code"] == "same_person"
+    assert other.status_code == 204
+    assert (listed["added_by"], listed["approved_by"]) == ("ann", "abe")
+    assert revoked.status_code == 204
 
 
 def test_nobody_gets_past_the_door_without_a_login(running: Running) -> None:

@@ -20,7 +20,7 @@ from bailiwick.accounts import schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.engine import reading, writing
-from bailiwick.accounts.values import AUTOMATION, Checks, milliseconds, moment
+from bailiwick.accounts.values import AUTOMATION, Checks, SamePerson, milliseconds, moment
 from bailiwick.errors import InvalidInput
 from bailiwick.places import canonical, suggestions
 
@@ -171,7 +171,7 @@ class Directives:
             if row.approved_at is not None:
                 raise InvalidInput.of(f"exemption `{exemption}` is approved already")
             if row.added_by.casefold() == by.casefold():
-                raise InvalidInput.of(
+                raise SamePerson.of(
                     f"`{by}` proposed this exemption, and cannot approve it",
                     "a second person must",
                 )

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp
 
 from bailiwick.accounts import Desk
-from bailiwick.console import accounts, review
+from bailiwick.console import accounts, orders, review
 from bailiwick.console.access import Bearer, Door, who
 from bailiwick.console.bodies import Login
 from bailiwick.console.errors import Refusal, answer_errors
@@ -28,7 +28,7 @@ def make_admin_app(desk: Desk, door: Door, origin: str | None = None) -> ASGIApp
     app.post("/v1/session", status_code=201, tags=["session"])(_log_in)
     app.get("/v1/session", tags=["session"])(_show)
     app.delete("/v1/session", status_code=204, tags=["session"])(_log_out)
-    for part in (accounts, review):
+    for part in (accounts, orders, review):
         app.include_router(part.router)
     answer_errors(app)
     return Guard(app, frozenset({origin} if origin else ()))
