@@ -19,6 +19,7 @@ from bailiwick.console.people import People, Person, read_people
 from bailiwick.console.sessions import Sessions
 from bailiwick.documents import parse_document
 from bailiwick.errors import InvalidInput
+from people import POLICY
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 CLAIMS = {
@@ -121,3 +122,25 @@ def test_an_id_token_with_the_name_of_a_local_user_lets_nobody_in(oidc: Oidc) ->
 
     assert Door(people(local), oidc).find(signed()) is None
     assert Door(People({}), oidc).find(signed()) == Person("u-1", "approver")
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        ({"listen": {"host": "0.0.0.0"}, "users": "users.yaml"}, "passwords must not travel"),
+        ({}, "nobody could log in"),
+        ({"users": "none.yaml"}, "none.yaml"),
+    ],
+)
+def test_a_console_that_would_be_unsafe_or_useless_does_not_start(
+    tmp_path: Path, console: dict[str, Any], said: str
+) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    config = tmp_path / "bailiwick.yaml"
+    config.write_text(json.dumps({"policy": "policy.yaml", "console": console}))
+    words = [sys.executable, "-m", "bailiwick", "console", "--config", str(config)]
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+
+    assert done.returncode != 0
+    assert said in done.stderr
