@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.reload import Reloader, ReloadStatus
     from bailiwick.bootstrap.run import preflight, run_gateway
     from bailiwick.bootstrap.service import run_service
-    from bailiwick.bootstrap.upstreams import gateway_options
+    from bailiwick.bootstrap.upstreams import find_key, gateway_options
     from bailiwick.bootstrap.worker import Worker, open_audit, open_pseudonyms
 
 __all__ = [
-    "LoadedPolicy", "find_pack", "load_organisation", "load_policy", "missing_lists", "pack_names",
-    "read_catalog", "read_settings", "read_text", "with_prices",
+    "LoadedPolicy", "find_key", "find_pack", "load_organisation", "load_policy", "missing_lists",
+    "pack_names", "read_catalog", "read_settings", "read_text", "with_prices",
     "Built", "build_world", "Reloader", "ReloadStatus",
     "InProcess", "Worker", "configure_logging", "gateway_options", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway", "run_service",
@@ -44,7 +44,7 @@ _LATER = {
     **dict.fromkeys(("Reloader", "ReloadStatus"), "reload"),
     **dict.fromkeys(("preflight", "run_gateway"), "run"),
     "run_service": "service",
-    "gateway_options": "upstreams",
+    **dict.fromkeys(("find_key", "gateway_options"), "upstreams"),
     "with_prices": "prices",
     **dict.fromkeys(("Worker", "open_audit", "open_pseudonyms"), "worker"),
 }

@@ -29,6 +29,7 @@ COMMANDS = {
     "service-token": "service:service_token",
     "console": "console:app",
     "appeals": "console:appeals",
+    "webhooks": "console:webhooks",
     "ownership": "ownership:app",
     "order": "orders:order",
     "exempt": "orders:exempt",

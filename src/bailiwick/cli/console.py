@@ -44,6 +44,13 @@ def user(
     say(f"  - {json.dumps(line)}")
 
 
+def webhooks(config: Config = DEFAULT) -> None:
+    """Receive webhooks of Stripe and other systems until SIGTERM or Ctrl-C."""
+    from bailiwick.console import serve_webhooks
+
+    serve_webhooks(config)
+
+
 def appeals(config: Config = DEFAULT) -> None:
     """Serve the public appeal page until SIGTERM or Ctrl-C."""
     from bailiwick.console import serve_appeals

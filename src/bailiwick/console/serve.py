@@ -3,8 +3,9 @@
 import ipaddress
 import logging
 import multiprocessing
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +16,21 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from bailiwick.accounts import AccountDatabase, Desk
-from bailiwick.bootstrap import configure_logging, load_policy, read_settings, read_text
+from bailiwick.accounts.sources import Inbox
+from bailiwick.bootstrap import (
+    configure_logging,
+    find_key,
+    load_policy,
+    read_settings,
+    read_text,
+)
 from bailiwick.console.access import Door
 from bailiwick.console.oidc import Oidc, OidcOptions
 from bailiwick.console.people import People, read_people
+from bailiwick.console.webhooks import Sender, WebhookOptions, make_webhooks_app
 from bailiwick.documents import parse_document
 from bailiwick.errors import BailiwickError
-from bailiwick.settings import Settings
+from bailiwick.settings import KeySettings, Settings
 
 log = logging.getLogger("bailiwick.console")
 HEADER_MS: Final = 10_000
@@ -44,6 +53,45 @@ def serve_appeals(config: Path) -> None:
     """Serve the appeal page until told to stop. Raises ``BailiwickError`` if it cannot begin."""
     settings = read_settings(config)
     _serve(settings, settings.appeals.listen, partial(_appeals_app, config))
+
+
+def serve_webhooks(config: Path) -> None:
+    """Receive webhooks until told to stop. Raises ``BailiwickError`` if it cannot begin."""
+    settings = read_settings(config)
+    _webhook_options(settings)
+    _serve(settings, settings.webhooks.listen, partial(_webhooks_app, config))
+
+
+def _webhooks_app(config: Path) -> Any:
+    settings = read_settings(config)
+    configure_logging(settings.logging)
+    accounts = settings.accounts
+    inbox = Inbox(AccountDatabase.open(accounts.url, accounts.secret))
+    return make_webhooks_app(inbox, _webhook_options(settings))
+
+
+def _webhook_options(settings: Settings) -> WebhookOptions:
+    said = settings.webhooks
+    if not said.stripe and not said.senders:
+        raise BailiwickError(
+            "nobody could send: there is neither `webhooks.stripe` nor `webhooks.senders`",
+            "name the variables or files that hold the signing secrets",
+        )
+    senders = {
+        name: Sender(_secrets(f"senders.{name}.secrets", one.secrets), one.best_tier)
+        for name, one in said.senders.items()
+    }
+    return WebhookOptions(_secrets("stripe", said.stripe), senders)
+
+
+def _secrets(key: str, said: Sequence[KeySettings]) -> tuple[str, ...]:
+    found = []
+    for one in said:
+        secret, where = find_key(one, os.environ)
+        if secret is None:
+            raise BailiwickError(f"`webhooks.{key}`: {where} holds no secret", "set it first")
+        found.append(secret)
+    return tuple(found)
 
 
 def _admin_app(config: Path) -> Any:

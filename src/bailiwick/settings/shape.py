@@ -437,6 +437,36 @@ class AppealSettings(_Section):
     """How often one address may submit; 429 beyond."""
 
 
+class ReceiverListenSettings(_Section):
+    """Where webhooks are received."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 9094
+    """Port to listen on."""
+    tls: TlsSettings | None = None
+    """Serve HTTPS with this certificate; without it, HTTP, for a proxy on the same machine."""
+
+
+class SenderSettings(_Section):
+    """A system that sends CloudEvents, signed as Standard Webhooks."""
+
+    secrets: tuple[KeySettings, ...] = Field(min_length=1)
+    """Its signing secrets; all of them are good."""
+    best_tier: Literal["T1", "T2", "T3", "T4"] = "T3"
+    """The best tier that its evidence can have."""
+
+
+class ReceiverSettings(_Section):
+    """Evidence that other systems send, `bailiwick webhooks`."""
+
+    listen: ReceiverListenSettings = section()
+    stripe: tuple[KeySettings, ...] = ()
+    """Signing secrets of Stripe's endpoint; all of them are good. Without any it is not there."""
+    senders: dict[str, SenderSettings] = Field(default_factory=dict)
+    """Other systems, by name: each sends to `/webhooks/events/NAME`."""
+
+
 class Settings(_Section):
     """The settings file of a gateway."""
 
@@ -461,6 +491,7 @@ class Settings(_Section):
     service: ServiceSettings = section()
     console: ConsoleSettings = section()
     appeals: AppealSettings = section()
+    webhooks: ReceiverSettings = section()
 
 
 def _is_loopback(host: str) -> bool:
