@@ -194,3 +194,22 @@ def test_a_start_without_a_good_policy_ends_at_once_and_says_why(
 
     assert gateway.process.wait(timeout=20) != 0
     assert "unknown place `USA`" in gateway.log.read_text()
+
+
+def test_accounts_are_looked_after_in_a_process_beside_the_workers(
+    folder: Folder, upstream: Upstream
+) -> None:
+    folder.add_key()
+
+    def added() -> bool:
+        events = [entry.record.event for entry in show(folder.path / "audit")]
+        return any("account.added" in str(event) for event in events)
+
+    with running(folder, upstream) as gateway:
+        recorded = until(added, 20)
+        writers = {path.name for path in (folder.path / "audit").iterdir() if path.is_dir()}
+        ready = gateway.readiness()[0]
+
+    assert ready
+    assert recorded, writers
+    assert verify(folder.path / "audit").ok

@@ -50,15 +50,18 @@ def report(
     reload: ReloadStatus,
     accounts: AccountStore | None,
     pipeline: Pipeline | None,
-    keeper: KeeperStatus,
 ) -> None:
-    """Write everything down."""
-    HELD.set(keeper.held)
-    CAPPED.set(keeper.capped)
-    UNSENT.set(keeper.unsent)
+    """Write down what a worker rests on."""
     REFUSED.set(reload.failed_at is not None)
     if accounts is not None:
         ACCOUNTS_AGE.set(accounts.status().age.total_seconds())
     if pipeline is not None:
         UNGUARDED.set(pipeline.unguarded)
         LOST.set(pipeline.lost)
+
+
+def report_keeper(keeper: KeeperStatus) -> None:
+    """Write down how accounts are looked after."""
+    HELD.set(keeper.held)
+    CAPPED.set(keeper.capped)
+    UNSENT.set(keeper.unsent)

@@ -26,7 +26,7 @@ def run_gateway(config: Path) -> None:
     configure_logging(settings.logging)
     options, worker = preflight(config, settings, os.environ)
     log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
-    serve(options, worker.services)
+    serve(options, worker.services, {"the keeper of accounts": worker.keep_accounts})
 
 
 def preflight(
@@ -37,7 +37,9 @@ def preflight(
     The worker is what each process begins with; it has no threads and no open files yet.
     """
     options = gateway_options(settings, environment)
-    worker = Worker(config.absolute(), settings, options.upstreams, options.workers)
+    worker = Worker(
+        config.absolute(), settings, options.upstreams, options.workers, keeps_accounts=False
+    )
     worker.prepare()
     accounts = settings.accounts
     AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous).close()

@@ -7,6 +7,8 @@ says what it lacks, and tries again by itself.
 import asyncio
 import gc
 import logging
+import select
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -37,6 +39,8 @@ from bailiwick.settings import Settings
 
 RETRY_S = 1.0
 """How often a worker that lacks something tries again."""
+KEEPER_LOOK_S = 0.5
+"""How often the keeper of accounts sees whether it is to stop."""
 DAY_S = 86_400
 
 log = logging.getLogger("bailiwick.worker")
@@ -62,7 +66,7 @@ class Worker:
     ) -> None:
         """``node``: the name in records, where it is not the settings'.
 
-        ``keeps_accounts``: take part in the background work on accounts.
+        ``keeps_accounts``: take part in the background work on accounts, in a thread.
         """
         self._settings = settings
         self._workers = workers
@@ -126,7 +130,9 @@ class Worker:
         """Say how this worker is, in JSON values."""
         from bailiwick.bootstrap import gauges
 
-        gauges.report(self._reloader.status, self._accounts, self._pipeline, self._keeper.status)
+        gauges.report(self._reloader.status, self._accounts, self._pipeline)
+        if self._keeps_accounts:
+            gauges.report_keeper(self._keeper.status)
         return status_of(
             Parts(self._world, self._accounts, self._audit, self._reloader.status, self._lacking),
             utc_now(),
@@ -162,6 +168,27 @@ class Worker:
         if self._keeps_accounts:
             self._keeper.start()
 
+    def keep_accounts(self, parent: int) -> None:
+        """Look after accounts in a process of its own, until told to stop or the parent is gone.
+
+        Beside the requests of a worker it would take turns with them.
+        """
+        from bailiwick.bootstrap import gauges
+
+        told = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
+        self._reloader.begin()
+        self._reloader.start()
+        self._keeper.start()
+        while not told.is_set() and not select.select([parent], [], [], KEEPER_LOOK_S)[0]:
+            if self._audit is None:
+                self._try("audit", self._open_own_audit)
+            gauges.report_keeper(self._keeper.status)
+        self._keeper.close()
+        self._reloader.close()
+        self._close_audit()
+
     def close(self) -> None:
         """Stop looking, write what is queued."""
         self._stop.set()
@@ -170,6 +197,9 @@ class Worker:
         self._reloader.close()
         if self._accounts is not None:
             self._accounts.close()
+        self._close_audit()
+
+    def _close_audit(self) -> None:
         if self._audit is not None:
             try:
                 self._audit.close()
@@ -256,6 +286,11 @@ class Worker:
     def _open_audit(self) -> None:
         self._audit = open_audit(self._settings, self._workers, self._node)
 
+    def _open_own_audit(self) -> None:
+        """Write beside the workers, as one more."""
+        number = self._workers + 1
+        self._audit = open_audit(self._settings, number, self._node, first=number)
+
     def _make_pipeline(self, audit: AuditLog) -> Pipeline:
         settings = self._settings
         return Pipeline(
@@ -272,11 +307,11 @@ class Worker:
         return self._pipeline
 
 
-def open_audit(settings: Settings, workers: int, node: str) -> AuditLog:
+def open_audit(settings: Settings, workers: int, node: str, *, first: int = 1) -> AuditLog:
     """Open the audit log under the first number that no other worker writes as."""
     audit = settings.audit
     taken: AuditUnavailable | None = None
-    for number in range(1, workers + 1):
+    for number in range(first, workers + 1):
         try:
             return AuditLog.open(
                 audit.directory,

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,18 +17,21 @@ from bailiwick.errors import BailiwickError
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Factory
 from bailiwick.gateway.sockets import listen, tls_context
-from bailiwick.gateway.supervisor import Supervisor
+from bailiwick.gateway.supervisor import Run, Supervisor
 
 _log = logging.getLogger("bailiwick.gateway")
 
 _SPARE_FILES: Final = 256
 
 
-def serve(options: GatewayOptions, factory: Factory) -> None:
+def serve(
+    options: GatewayOptions, factory: Factory, helpers: Mapping[str, Run] | None = None
+) -> None:
     """Serve until told to stop (SIGTERM or SIGINT).
 
-    ``factory`` makes the services of one worker, in the worker. Raises ``BailiwickError`` for bad
-    options, and if no worker comes to serve.
+    ``factory`` makes the services of one worker, in the worker. ``helpers`` run beside them, each
+    in a process of its own; they end when told to, or when what they are given is closed. Raises
+    ``BailiwickError`` for bad options, and if no worker comes to serve.
     """
     options.check()
     with tempfile.TemporaryDirectory(prefix="bailiwick-") as temporary:
@@ -35,10 +39,12 @@ def serve(options: GatewayOptions, factory: Factory) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         _clear(directory)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-        _serve_in(options, factory, directory)
+        _serve_in(options, factory, directory, helpers or {})
 
 
-def _serve_in(options: GatewayOptions, factory: Factory, directory: Path) -> None:
+def _serve_in(
+    options: GatewayOptions, factory: Factory, directory: Path, helpers: Mapping[str, Run]
+) -> None:
     from bailiwick.gateway.admin import AdminListener  # these fix how metrics are kept
     from bailiwick.gateway.worker import work
 
@@ -55,6 +61,8 @@ def _serve_in(options: GatewayOptions, factory: Factory, directory: Path) -> Non
         except OSError as error:
             raise _cannot_listen(options.admin_host, options.admin_port, error) from None
         supervisor.watch_over("the admin listener", admin.run)
+    for name, helper in helpers.items():
+        supervisor.watch_over(name, helper)
     for number, one in enumerate(listening, 1):
         run = partial(work, options, factory, directory, one, tls)
         supervisor.watch_over(f"worker {number}", run, one)
