@@ -6,6 +6,7 @@ import pytest
 
 from bailiwick.bootstrap import find_pack, pack_names, read_catalog
 from bailiwick.decision import compile_table
+from bailiwick.documents import parse_document
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.facts import Facts, read_facts
 from bailiwick.policy import read_policy
@@ -215,3 +216,11 @@ def test_every_key_of_a_pack_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
 
     assert [key for key in PackShape.model_fields if f"`{key}`" not in text] == []
+
+
+def test_the_ownership_test_of_a_pack_counts_companies_where_nothing_is_served() -> None:
+    text = rule_set(find_pack("anthropic"))
+    places = parse_document(text, "pack.yaml").value["places"]["not-served"]["include"]
+
+    assert {"CN", "RU", "KP"} <= set(places)
+    assert not {"US", "PR", "DE", "GB", "IM"} & set(places)

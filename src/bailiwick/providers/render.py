@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from bailiwick.errors import BailiwickError
+from bailiwick.places import countries, territories_of
 from bailiwick.providers.values import Pack
 
-SERVED, EXCLUDED = "served", "excluded-subdivisions"
+SERVED, EXCLUDED, OUTSIDE = "served", "excluded-subdivisions", "not-served"
 
 
 def rule_set(pack: Pack) -> str:
@@ -36,7 +37,7 @@ def rule_set(pack: Pack) -> str:
         parts["unnamed_exceptions"] = dict(pack.unnamed_exceptions)
     parts["places"] = dict(_places(pack))
     if pack.ownership:
-        seeds = {"headquartered_outside": SERVED}
+        seeds = {"headquarters": OUTSIDE}
         test = {"threshold": pack.ownership.threshold, "seeds": seeds}
         parts["ownership"] = {pack.ownership.name: test}
     parts["rules"] = rules
@@ -76,6 +77,8 @@ def _places(pack: Pack) -> Iterator[tuple[str, dict[str, Any]]]:
         yield SERVED, {
             "include": sorted(pack.served), "territories": pack.territories, **origin
         }  # fmt: skip
+    if pack.ownership:
+        yield OUTSIDE, {"include": _outside(pack), "territories": "listed-only", **origin}
     if pack.excluded:
         yield (
             EXCLUDED,
@@ -85,6 +88,14 @@ def _places(pack: Pack) -> Iterator[tuple[str, dict[str, Any]]]:
                 **origin,
             },
         )
+
+
+def _outside(pack: Pack) -> list[str]:
+    """List the countries and territories that are not served."""
+    served = set(pack.served or ())
+    if pack.territories == "inherit":
+        served.update(*(territories_of(place) for place in served))
+    return [place for place in countries() if place not in served]
 
 
 def _rules(pack: Pack) -> Iterator[dict[str, Any]]:
