@@ -149,7 +149,8 @@ def test_stopping_leaves_a_report_that_says_it_is_partial(folder: Path) -> None:
 
 
 RUN = """
-import sys, threading
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored around us
 from bailiwick.replay import run
 first = run._Hand._chunk
 def chunk(self, given):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import people
 from service import certificates
 from service.running import ACME, ASKERS, POLICY, TOKEN, US, Running, get, model, running
 
@@ -80,7 +81,7 @@ def test_good_policies_and_changed_accounts_count_at_once_and_bad_policies_never
 
         assert service.evaluate(subject, "infer", model())["decision"] is True
         assert service.check().status == 200
-        service.accounts.set_status("acme", "suspended", actor="t", reason="t")
+        people.suspend(service.accounts, "acme")
         service.until(lambda: service.check().status == 403)
         assert service.evaluate(ACME, "infer", model(), address=US)["decision"] is False
 
