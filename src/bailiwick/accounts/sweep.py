@@ -28,6 +28,8 @@ SWEEP = "sweep"
 BATCH = 500
 HOUR = timedelta(hours=1)
 AUTOMATED = "findings of the policy"
+CLOCKED = (machine.RESTRICTED, machine.IN_REVIEW)
+"""Statuses that have a clock running. Without findings in the policy nothing leads out of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,8 @@ def _candidates(connection: Connection, desk: Desk, now: int) -> Iterator[Row[An
     """List the accounts for which anything can have changed since the last whole sweep."""
     table, work = schema.accounts, schema.work
     last = connection.execute(select(work).where(work.c.name == SWEEP)).one_or_none()
-    query = select(table).where(table.c.status.in_(_judged())).order_by(table.c.id)
+    statuses = _judged() if desk.rules.policy.findings else CLOCKED
+    query = select(table).where(table.c.status.in_(statuses)).order_by(table.c.id)
     if last is not None and last.revision == desk.rules.revision and last.at is not None:
         query = query.where(_touched(last.sequence, last.at, now))
     yield from connection.execute(query)
@@ -178,7 +181,7 @@ def _touched(sequence: int, since: int, now: int) -> Any:
     unmuted = select(mute.c.account_id).where((mute.c.until_at > since) & (mute.c.until_at <= now))
     off_probation = (table.c.probation_until > since) & (table.c.probation_until <= now)
     return (
-        table.c.status.in_((machine.RESTRICTED, machine.IN_REVIEW))
+        table.c.status.in_(CLOCKED)
         | table.c.id.in_(changed)
         | table.c.parent_id.in_(changed)
         | table.c.id.in_(expired)

@@ -7,6 +7,7 @@ says what it lacks, and tries again by itself.
 import asyncio
 import gc
 import logging
+import os
 import select
 import signal
 import threading
@@ -39,6 +40,8 @@ from bailiwick.settings import Settings
 
 RETRY_S = 1.0
 """How often a worker that lacks something tries again."""
+KEEPER_NICE = 10
+"""How far the keeper of accounts stands back for the workers (``nice``)."""
 KEEPER_LOOK_S = 0.5
 """How often the keeper of accounts sees whether it is to stop."""
 DAY_S = 86_400
@@ -175,6 +178,7 @@ class Worker:
         """
         from bailiwick.bootstrap import gauges
 
+        os.nice(KEEPER_NICE)
         told = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
