@@ -29,7 +29,7 @@ BATCH = 500
 HOUR = timedelta(hours=1)
 AUTOMATED = "findings of the policy"
 CLOCKED = (machine.RESTRICTED, machine.IN_REVIEW)
-"""Statuses that have a clock running. Without findings in the policy nothing leads out of others."""
+"""Statuses with a clock running. Without findings in the policy nothing leads out of others."""
 
 
 @dataclass(frozen=True, slots=True)
