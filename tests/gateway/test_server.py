@@ -186,6 +186,9 @@ def test_a_doubtful_framing_is_one_request_or_none(
     data: bytes, gateway: GatewayProcess, upstream: Upstream
 ) -> None:
     heard = talk(gateway.port, data, wait=0.12)
+    if upstream.seen and not heard.statuses:  # a busy machine: its answer was still on the way
+        upstream.seen.clear()
+        heard = talk(gateway.port, data, wait=5)
 
     assert len(heard.statuses) <= 2, heard
     assert all(200 <= status < 500 for status in heard.statuses), heard
