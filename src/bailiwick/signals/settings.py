@@ -23,8 +23,6 @@ class Thresholds:
     shared_accounts: int = 5
     """Accounts of different organisations that use one hosting address on one day."""
     shared_days: int = 3
-    traced_accounts: int = 3
-    """Accounts of different organisations with one card."""
     declared: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Networks that a key's holder has declared: they count for nothing."""
     at_home: frozenset[str] = frozenset()

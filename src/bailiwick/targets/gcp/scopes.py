@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bailiwick.cloud import UNLISTED, Account, Questions, Tree, Where
+from bailiwick.cloud import Account, Questions, Tree, Where
 from bailiwick.cloud.gcp import ACTIONS, COUNT_TOKENS, POLICY_ACTIONS, VertexModel
 from bailiwick.cloud.zones import GLOBAL_LOCATION, MULTI_REGIONS, zone_of_location
 from bailiwick.facts import UNKNOWN
@@ -94,8 +94,3 @@ def values_of(choice: Choice[Item]) -> list[str]:
     """Write the allowed values; counting tokens comes with any model."""
     found = {f"{name}:{action}" for name, action in choice.items}
     return sorted({*found, f"{COUNT_TOKENS}:predict"}) if found else []
-
-
-def is_unit(scope: Scope) -> bool:
-    """Whether the scope stands for projects that are not listed."""
-    return scope.account.id == UNLISTED
