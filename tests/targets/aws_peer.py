@@ -5,25 +5,15 @@ caller gives all of that. Its validating mode refuses the model ARN without a re
 profiles have, and drops `aws-marketplace:ProductId` without a word, so the other mode is used.
 """
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-
-import pytest
 
 from bailiwick.cloud.aws import Check
+from targets import peers
 
-PEERS = Path(__file__).parent.parent / "peers"
 MULTIPLE = {"aws:principalorgpaths", "aws:tagkeys", "aws-marketplace:productid"}
 """Keys that have several values; all others are one text."""
 
-needs_peer = pytest.mark.skipif(
-    shutil.which("node") is None
-    or not (PEERS / "node_modules" / "@cloud-copilot" / "iam-simulate").is_dir(),
-    reason="iam-simulate is not installed: `make test-deps` does it",
-)
+needs_peer = peers.needs("@cloud-copilot/iam-simulate")
 
 
 def ask(
@@ -43,14 +33,6 @@ def ask(
         }
         for check, names in questions
     ]
-    done = subprocess.run(
-        ["node", "simulate.mjs"],
-        cwd=PEERS,
-        input=json.dumps({"policies": policies, "requests": requests}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    found = peers.ask("simulate.mjs", {"policies": policies, "requests": requests})
     assert len(found) == len(requests)
     return found

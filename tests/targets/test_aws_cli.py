@@ -1,9 +1,6 @@
 """The commands, on the example that comes with the project."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,30 +93,3 @@ def test_an_audit_needs_to_know_where_to_look() -> None:
     done = CliRunner().invoke(app, ["cloud", "audit", POLICY, "--org", ORG])
 
     assert "either from `--scp` or from `--live`" in str(done.exception)
-
-
-PLUGINS = os.environ.get("TF_PLUGIN_DIR")
-
-
-@pytest.mark.skipif(
-    shutil.which("terraform") is None or PLUGINS is None,
-    reason="needs terraform, and TF_PLUGIN_DIR with the provider hashicorp/aws",
-)
-def test_terraform_validates_and_applies_what_is_written(written: Path, tmp_path: Path) -> None:
-    """With a mocked provider, so that no credentials are needed."""
-    shutil.copy(written / "bailiwick.tf.json", tmp_path)
-    names = [path.stem for path in written.glob("bailiwick-*.json")]
-    checks = "".join(
-        "  assert {\n"
-        f"    condition = length(aws_organizations_policy.{name}.content) <= 10240\n"
-        '    error_message = "too long"\n  }\n'
-        for name in names
-    )
-    text = 'mock_provider "aws" {}\nrun "apply" {\n' + checks + "}\n"
-    (tmp_path / "fits.tftest.hcl").write_text(text)
-
-    for words in (["init", "-backend=false", f"-plugin-dir={PLUGINS}"], ["validate"], ["test"]):
-        done = subprocess.run(
-            ["terraform", *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr

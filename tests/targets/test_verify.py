@@ -3,52 +3,19 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bailiwick.bootstrap import read_catalog
-from bailiwick.cloud import Cloud, Organisation, Tree, read_organisation
-from bailiwick.decision import DecisionTable, compile_table
-from bailiwick.documents import parse_document
-from bailiwick.policy import read_policy
+from bailiwick.cloud import Cloud, Tree
 from bailiwick.targets import Stage
 from bailiwick.targets.aws import compile_aws
-from bailiwick.targets.azure import Options as AzureOptions
-from bailiwick.targets.azure import compile_azure
 from bailiwick.targets.deployed import audit_aws, audit_azure, audit_gcp
 from bailiwick.targets.gaps import Gap, Kind
-from bailiwick.targets.gcp import Options as GcpOptions
-from bailiwick.targets.gcp import compile_gcp
 from bailiwick.targets.verify import Hole, HoleKind, verify
-
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
-SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
-POLICY = """\
-bailiwick: 1
-name: x
-places: {us: {include: [US], territories: inherit}}
-rules:
-  - {id: frontier, permit: [anthropic/claude-*, "openai/gpt-5*"], where: {processing: us}}
-  - {id: open, permit: meta/llama-*}
-"""
-ORGANISATION = f"""\
-organisation: 1
-name: x
-aws: {{id: o-exampleorg1, root: r-ab12, accounts: ["111111111111"]}}
-gcp: {{id: organizations/1, projects: [my-project]}}
-azure: {{id: root, subscriptions: [{SUBSCRIPTION}]}}
-"""
-
-
-@cache
-def parts(policy: str, organisation: str) -> tuple[DecisionTable, Any, Organisation]:
-    catalog = read_catalog()
-    table = compile_table(read_policy(policy, "policy.yaml", catalog), catalog)
-    return table, catalog, read_organisation(parse_document(organisation, "org.yaml"))
+from targets.every_cloud import NOW, ORGANISATION, POLICY, SUBSCRIPTION, compiled, parts
 
 
 def holes(
@@ -57,17 +24,11 @@ def holes(
     return verify(*parts(policy, organisation), NOW, deployed)
 
 
-@cache
-def output(cloud: Cloud, stage: Stage = Stage.ENFORCE) -> dict[str, str]:
-    table, catalog, organisation = parts(POLICY, ORGANISATION)
-    if cloud is Cloud.GCP:
-        made = compile_gcp(table, catalog, organisation.tree(cloud), NOW, GcpOptions(stage))
-    else:
-        made = compile_azure(table, catalog, organisation.tree(cloud), NOW, AzureOptions(stage))
-    return dict(made.files)
+def output(cloud: Cloud, stage: Stage = Stage.ENFORCE) -> Mapping[str, str]:
+    return compiled(cloud, stage=stage).files
 
 
-def audit(cloud: Cloud, files: dict[str, str]) -> list[Gap]:
+def audit(cloud: Cloud, files: Mapping[str, str]) -> list[Gap]:
     table, catalog, organisation = parts(POLICY, ORGANISATION)
     values = [(json.loads(text), name) for name, text in files.items()]
     judge = audit_gcp if cloud is Cloud.GCP else audit_azure

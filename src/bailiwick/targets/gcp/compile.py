@@ -275,6 +275,10 @@ def prove(policies: OrgPolicies, cases: Sequence[Case]) -> None:
         raise BailiwickError(f"the output would not do what the policy says: {lines}")
 
 
+CUSTOM = "google_org_policy_custom_constraint.own_endpoints"
+"""The constraint must be there before the policies that enforce it."""
+
+
 def _terraform(
     placed: Sequence[Placed],
     levels: Sequence[AccessLevel],
@@ -292,6 +296,7 @@ def _terraform(
                     **({"inherit_from_parent": False} if "inheritFromParent" in one.spec else {}),
                     "rules": [_snake(rule) for rule in one.spec["rules"]],
                 },
+                **({"depends_on": [CUSTOM]} if one.constraint == OWN_ENDPOINTS else {}),
             }
             for one in placed
         }
@@ -301,8 +306,8 @@ def _terraform(
             one.name: level_terraform(one) for one in levels
         }
     if custom:
-        resources["google_org_policy_custom_constraint"] = {
-            "own_endpoints": {
+        resources[CUSTOM.partition(".")[0]] = {
+            CUSTOM.rpartition(".")[2]: {
                 "name": OWN_ENDPOINTS,
                 "parent": tree.id,
                 "display_name": custom["displayName"],
