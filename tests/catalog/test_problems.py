@@ -1,5 +1,6 @@
 """Every mistake in a catalogue file is told in one run, at its line, with help."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -29,42 +30,45 @@ models:
 
 
 def test_every_problem_is_told_in_one_run(refuse: Refuse) -> None:
-    told = [problem.split("\nhelp: ")[0] for problem in refuse(WRONG)]
+    told = [re.split(r"\nhelp: |(?<=is not one of) ", one)[0] for one in refuse(WRONG)]
 
     assert told == [
-        "one.yaml:1:10: `catalog`: unknown value `2`",
+        "one.yaml:1:10: `2` is not one of",
         "one.yaml:2:1: unknown key `colour`",
-        "one.yaml:3:67: `status`: unknown value `rumoured`",
-        "one.yaml:4:29: `country`: `UK` is not a country",
+        "one.yaml:3:67: `rumoured` is not one of",
+        "one.yaml:4:29: `UK` is not a country",
         "one.yaml:4:34: `Bad` is not the name of a provider",
-        "one.yaml:4:62: key `country` is missing",
-        "one.yaml:7:13: `family`: `One` is not a plain word",
-        "one.yaml:8:15: `openness`: unknown value `closed`",
-        "one.yaml:9:21: `api`: `a b` is not the name of a model",
-        "one.yaml:9:26: `api`: `naïve` is not the name of a model",
+        "one.yaml:4:62: missing key `country`",
+        "one.yaml:7:13: `One` is not a plain word",
+        "one.yaml:8:15: `closed` is not one of",
+        "one.yaml:9:21: `a b` is not the name of a model",
+        "one.yaml:9:26: `naïve` is not the name of a model",
         "one.yaml:9:36: unknown key `fax`",
-        "one.yaml:10:21: `context_tokens`: `200_000` is not a number of tokens",
-        "one.yaml:11:28: `value`: `0` is not a number of tokens",
+        "one.yaml:10:21: `200_000` is not a number of tokens",
+        "one.yaml:11:28: `0` is not a number of tokens",
         "one.yaml:11:31: unknown key `page`",
-        "one.yaml:12:32: `input`: unknown value `smell`",
-        "one.yaml:12:48: `output` must be a list",
-        "one.yaml:13:21: `input`: `-1` is not an amount",
-        "one.yaml:13:33: `output`: `1e3` is not an amount",
+        "one.yaml:12:32: `smell` is not one of",
+        "one.yaml:12:48: `output` needs a list",
+        "one.yaml:13:21: `-1` is not an amount",
+        "one.yaml:13:33: `1e3` is not an amount",
         "one.yaml:13:38: unknown key `yearly`",
         "one.yaml:14:14: `Human Eval` is not a plain word",
-        "one.yaml:15:12: `as_of`: `2026-02-30` is not a date",
+        "one.yaml:15:12: `2026-02-30` is not a date",
         "one.yaml:16:3: `acme` is not the id of a model",
         "one.yaml:17:3: `acme/a/b` is not the id of a model",
-        "one.yaml:18:13: `acme/two` must have keys of its own",
+        "one.yaml:18:13: `acme/two` needs keys with values, as in `key: value`",
     ]
 
 
 def test_nearly_every_problem_comes_with_help(refuse: Refuse) -> None:
-    without = [problem for problem in refuse(WRONG) if "\nhelp: " not in problem]
+    without = [
+        problem for problem in refuse(WRONG) if not re.search("\nhelp: |is not one of", problem)
+    ]
 
     assert without == [
-        "one.yaml:4:62: key `country` is missing",
-        "one.yaml:18:13: `acme/two` must have keys of its own",
+        "one.yaml:4:62: missing key `country`",
+        "one.yaml:12:48: `output` needs a list",
+        "one.yaml:18:13: `acme/two` needs keys with values, as in `key: value`",
     ]
 
 
@@ -72,7 +76,7 @@ def test_a_broken_entry_hides_no_problem_of_another(small: str, refuse: Refuse) 
     wrong = small.replace("200000", "many").replace("    family: two\n", "")
 
     assert [problem.split("\n")[0] for problem in refuse(wrong)] == [
-        "one.yaml:9:21: `context_tokens`: `many` is not a number of tokens",
+        "one.yaml:9:21: `many` is not a number of tokens",
         "one.yaml:12:3: model `globex/two`: `family` is missing",
     ]
 
@@ -80,9 +84,7 @@ def test_a_broken_entry_hides_no_problem_of_another(small: str, refuse: Refuse) 
 def test_a_broken_default_is_told_once_and_not_for_every_figure(small: str, refuse: Refuse) -> None:
     told = refuse(small.replace("as_of: 2026-05-01", "as_of: soon"))
 
-    assert [problem.split("\n")[0] for problem in told] == [
-        "one.yaml:2:57: `as_of`: `soon` is not a date"
-    ]
+    assert [problem.split("\n")[0] for problem in told] == ["one.yaml:2:57: `soon` is not a date"]
 
 
 def test_a_broken_entry_brings_no_false_alarm_in_the_next_file(small: str, refuse: Refuse) -> None:
@@ -91,7 +93,7 @@ def test_a_broken_entry_brings_no_false_alarm_in_the_next_file(small: str, refus
     told = refuse(small.replace("family: one", "family: [one]"), later)
 
     assert [problem.split("\n")[0] for problem in told] == [
-        "one.yaml:6:13: `family`: this is not a plain word",
+        "one.yaml:6:13: `family` is not a plain word",
     ]
 
 
@@ -148,7 +150,7 @@ def test_a_file_of_another_shape_is_refused_and_not_a_crash(text: str, refuse: R
 @pytest.mark.parametrize("part", ["providers", "models", "sources", "defaults"])
 def test_a_part_of_another_shape_is_refused_and_not_a_crash(part: str, refuse: Refuse) -> None:
     assert refuse(f"catalog: 1\n{part}: none") == [
-        f"one.yaml:2:{len(part) + 3}: `{part}` must have keys of its own"
+        f"one.yaml:2:{len(part) + 3}: `{part}` needs keys with values, as in `key: value`"
     ]
 
 
@@ -177,11 +179,11 @@ def test_a_provider_has_the_seat_of_a_known_country(
 ) -> None:
     (problem,) = refuse(small.replace("country: DE", f"country: {country}"))
 
-    assert f"`country`: `{country}` is not a country" in problem
+    assert f"`{country}` is not a country" in problem
 
 
 @pytest.mark.parametrize("amount", ["nan", "inf", "-0", "+1", ".5", "1.", "1,5", "0x1", "\u0661"])
 def test_an_amount_is_a_plain_number(amount: str, small: str, refuse: Refuse) -> None:
     (problem,) = refuse(small.replace("75.50", f'"{amount}"'))
 
-    assert f"`output`: `{amount}` is not an amount" in problem
+    assert f"`{amount}` is not an amount" in problem

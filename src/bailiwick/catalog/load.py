@@ -18,14 +18,18 @@ from pydantic import ValidationError
 from bailiwick.catalog.fields import EntryFields
 from bailiwick.catalog.model import Catalog, Change, Features, Modalities, Model, Source, Sourced
 from bailiwick.catalog.names import Names
-from bailiwick.catalog.problems import problems_of
-from bailiwick.catalog.schema import CatalogFile, Entry
+from bailiwick.catalog.schema import REFUSALS, CatalogFile, Entry
 from bailiwick.documents import Document, Path
 from bailiwick.errors import InvalidInput, Position, Problem
+from bailiwick.shapes import keys_at, shape_problems
 
 Draft = dict[str, Any]
 FORMAT = "bailiwick catalogue 1"
 """Part of the digest: raised if the same content comes to mean something else."""
+
+
+def _known_keys(path: Path) -> set[str]:
+    return keys_at(CatalogFile.model_json_schema(), path)
 
 
 def load_catalog(documents: Iterable[Document]) -> Catalog:
@@ -70,7 +74,7 @@ class _Merge:
         try:
             return CatalogFile.model_validate(document.value), set()
         except ValidationError as error:
-            self.problems += problems_of(error, document)
+            self.problems += shape_problems(error, document, _known_keys, REFUSALS)
             broken = {one["loc"][:2] for one in error.errors()}
         rest = {"catalog": "1", **_without(document.value, broken)}
         return CatalogFile.model_validate(rest), {str(part) for path in broken for part in path}

@@ -14,7 +14,8 @@ from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import OK, say, say_json, say_table
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import read_time
-from bailiwick.policy import RuleEffect, did_you_mean, matching
+from bailiwick.policy import RuleEffect, matching
+from bailiwick.shapes import did_you_mean
 
 order = typer.Typer(
     no_args_is_help=True, help="Emergency orders: switch models off, from now, and on again."

@@ -17,7 +17,7 @@ from bailiwick.cloud.regions import Cloud
 from bailiwick.documents import Document, Path
 from bailiwick.errors import InvalidInput, Position, Problem
 from bailiwick.facts import DIMENSIONS, UNKNOWN, Fact, Layer, read_fact
-from bailiwick.policy import did_you_mean, shape_problems
+from bailiwick.shapes import did_you_mean, keys_at, shape_problems
 
 ACCOUNT_FACTS = frozenset(name for name, one in DIMENSIONS.items() if one.layer is Layer.ACCOUNT)
 """What an organisation file can say of an account; ``ownership.NAME`` besides."""
@@ -255,7 +255,9 @@ def read_organisation(document: Document) -> Organisation:
     try:
         shape = OrganisationShape.model_validate(document.value)
     except ValidationError as failed:
-        raise InvalidInput(shape_problems(failed, document, organisation_schema())) from None
+        schema = organisation_schema()
+        problems = shape_problems(failed, document, lambda path: keys_at(schema, path))
+        raise InvalidInput(problems) from None
     reader = _Reader(document)
     top = reader.said({}, shape, ())
     trees = {

@@ -11,7 +11,7 @@ from bailiwick.documents import Document, Path, Value
 from bailiwick.errors import BailiwickError, InvalidInput, Problem
 from bailiwick.facts import read_time
 from bailiwick.places import PlaceSet, canonical, group, suggestions
-from bailiwick.policy import did_you_mean
+from bailiwick.shapes import did_you_mean
 
 KEYS = {"scenarios", "list", "hosting"}
 SCENARIO = {"name", "from", "until", "lose", "policy", "note", "source"}

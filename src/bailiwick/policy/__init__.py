@@ -5,7 +5,6 @@ from bailiwick.policy.builtin import Order
 from bailiwick.policy.conditions import DEFAULT_ANONYMIZERS
 from bailiwick.policy.findings import NOT_COMPARED, compared
 from bailiwick.policy.names import matching
-from bailiwick.policy.problems import did_you_mean, shape_problems
 from bailiwick.policy.read import Loader, extended_catalog, no_files, read_policy
 from bailiwick.policy.rules import (
     COUNTABLE,
@@ -32,6 +31,6 @@ __all__ = [
     "FINDING_KINDS", "NOT_COMPARED", "Review", "compared",
     "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
     "Example", "Fallback", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy",
-    "Quota", "Refusal", "Rule", "RuleEffect", "RuleSet", "did_you_mean", "extended_catalog",
-    "matching", "no_files", "policy_schema", "read_policy", "shape_problems",
+    "Quota", "Refusal", "Rule", "RuleEffect", "RuleSet", "extended_catalog",
+    "matching", "no_files", "policy_schema", "read_policy",
 ]  # fmt: skip

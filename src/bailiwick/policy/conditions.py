@@ -7,8 +7,9 @@ from typing import Any
 from bailiwick.documents import Path
 from bailiwick.facts import DIMENSIONS, NETWORKS, OWNERSHIP_PREFIX, Dimension, Kind, dimension
 from bailiwick.policy.names import PlaceReader
-from bailiwick.policy.problems import Problems, did_you_mean
+from bailiwick.policy.problems import Problems
 from bailiwick.policy.rules import HIDDEN, Condition, RuleEffect
+from bailiwick.shapes import did_you_mean
 
 UNKNOWN = "unknown"
 DEFAULT_ANONYMIZERS: Mapping[str, str] = {

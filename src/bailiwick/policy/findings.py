@@ -7,9 +7,10 @@ from typing import Any
 
 from bailiwick.documents import Path
 from bailiwick.facts import Layer, dimension
-from bailiwick.policy.problems import Problems, did_you_mean
+from bailiwick.policy.problems import Problems
 from bailiwick.policy.rules import FINDING_KINDS, Finding, Review, Rule
 from bailiwick.policy.shape import FindingShape, ReviewShape
+from bailiwick.shapes import did_you_mean
 
 NOT_COMPARED = frozenset({"labels", "status", "principal"})
 """Facts of the account layer that are no evidence of where somebody is."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bailiwick.documents import Path
-from bailiwick.policy.problems import Problems
+from bailiwick.documents import Document, Path
 from bailiwick.policy.shape import PolicyShape
+from bailiwick.shapes import path_in
 
 ROUNDS = 20
 REQUIRED = {"bailiwick": "1", "name": "unnamed"}
@@ -23,14 +23,12 @@ NAMED = {
 """Sections whose names are used elsewhere, and what stands in for an entry that is wrong."""
 
 
-def mended(
-    value: dict[str, Any], failed: ValidationError, problems: Problems
-) -> PolicyShape | None:
+def mended(document: Document, failed: ValidationError) -> PolicyShape | None:
     """Take what ``failed`` names out until the rest has the right shape; ``None``: it never has."""
-    rest = deepcopy(value)
+    rest: Any = deepcopy(document.value)
     for _ in range(ROUNDS):
-        for detail in failed.errors(include_url=False, include_context=False):
-            path = problems.path(detail["loc"], detail["type"])
+        for detail in failed.errors(include_url=False):
+            path = path_in(document, detail)
             if detail["type"] == "extra_forbidden":
                 _remove(rest, path)
             else:

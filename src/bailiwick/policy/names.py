@@ -18,8 +18,9 @@ from bailiwick.places import (
     suggestions,
     territories_of,
 )
-from bailiwick.policy.problems import Problems, did_you_mean
+from bailiwick.policy.problems import Problems
 from bailiwick.policy.shape import ModelGroupShape, PlaceGroupShape
+from bailiwick.shapes import did_you_mean
 
 
 @dataclass(slots=True)

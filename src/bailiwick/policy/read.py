@@ -23,7 +23,7 @@ from bailiwick.policy.findings import read_findings, read_review
 from bailiwick.policy.headers import check_headers
 from bailiwick.policy.mend import mended
 from bailiwick.policy.names import ModelReader, Names, PlaceReader, define_places
-from bailiwick.policy.problems import Problems, did_you_mean, raise_if_errors
+from bailiwick.policy.problems import Problems, raise_if_errors
 from bailiwick.policy.rules import (
     COUNTABLE,
     Acknowledgement,
@@ -49,6 +49,7 @@ from bailiwick.policy.shape import (
     RuleShape,
     known_keys,
 )
+from bailiwick.shapes import did_you_mean, shape_problems
 
 Loader = Callable[[str, str], tuple[str, str]]
 """``(reference, from_file)`` to ``(file, text)``; raises ``OSError`` where there is nothing."""
@@ -165,8 +166,8 @@ class _PolicyReader:
         try:
             return PolicyShape.model_validate(document.value), document
         except ValidationError as failed:
-            problems.shape(failed, known_keys)
-            shape = mended(document.value, failed, problems)
+            self.problems += shape_problems(failed, document, known_keys)
+            shape = mended(document, failed)
             return (shape, document) if shape else None
 
     def _include(self, into: _RuleSet, shape: PolicyShape, document: Document) -> None:

@@ -27,8 +27,8 @@ from pydantic import (
 
 from bailiwick.errors import InvalidInput
 from bailiwick.facts import DIMENSIONS, FEATURES, NETWORKS, read_time
-from bailiwick.policy.problems import keys_at
 from bailiwick.policy.rules import COUNTABLE, FINDING_KINDS, RuleEffect
+from bailiwick.shapes import keys_at
 
 DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h|d)")
 SHARE = re.compile(r"^(100|[0-9]{1,2}(?:\.[0-9]{1,4})?) ?%$")

@@ -9,6 +9,7 @@ from bailiwick.errors import InvalidInput, Problem
 from bailiwick.places import canonical, country_of, group, is_subdivision, suggestions
 from bailiwick.providers.shape import PackShape
 from bailiwick.providers.values import Excluded, Later, Licence, OwnershipTerm, Pack
+from bailiwick.shapes import keys_at, shape_problems
 
 
 def read_pack(text: str, file: str) -> Pack:
@@ -17,11 +18,15 @@ def read_pack(text: str, file: str) -> Pack:
     try:
         shape = PackShape.model_validate(document.value)
     except ValidationError as failed:
-        raise InvalidInput(list(_shape_problems(failed, document))) from None
+        raise InvalidInput(shape_problems(failed, document, _known_keys)) from None
     problems = list(_problems(shape, document))
     if problems:
         raise InvalidInput(problems)
     return _pack(shape)
+
+
+def _known_keys(path: Path) -> set[str]:
+    return keys_at(PackShape.model_json_schema(), path)
 
 
 def _pack(shape: PackShape) -> Pack:
@@ -89,19 +94,6 @@ def _place(place: str, document: Document, path: Path) -> Iterator[Problem]:
         near = suggestions(place)
         help_ = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else None
         yield _problem(f"unknown place `{place}`", help_, document, path)
-
-
-def _shape_problems(failed: ValidationError, document: Document) -> Iterator[Problem]:
-    for detail in failed.errors(include_url=False):
-        path = tuple(detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = f"unknown key `{path[-1]}`"
-        elif detail["type"] == "missing":
-            message = f"missing key `{path[-1]}`"
-        else:
-            message = f"`{'.'.join(map(str, path))}`: {message[:1].lower()}{message[1:]}"
-        yield _problem(message, None, document, path)
 
 
 def _problem(message: str, help_: str | None, document: Document, path: Path) -> Problem:

@@ -9,8 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bailiwick.documents import Path
-
 _ISO_DURATION = re.compile(r"^PT?([0-9]+)([DHMS])$")
 
 
@@ -30,18 +28,6 @@ def describe(model: type[BaseModel]) -> tuple[Key, ...]:
     """List every key of a settings model, sections before their keys."""
     schema = model.model_json_schema()
     return tuple(_walk(schema, schema.get("$defs", {}), ""))
-
-
-def fields_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
-    """Name the keys that may stand at a place of the file."""
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    here: Mapping[str, Any] = schema
-    for part in path:
-        properties = here.get("properties", {})
-        inner = here.get("items", {}) if isinstance(part, int) else properties.get(part, {})
-        here = _resolved(inner, definitions)
-    return tuple(here.get("properties", {}))
 
 
 def _walk(schema: Mapping[str, Any], definitions: Mapping[str, Any], at: str) -> Iterator[Key]:

@@ -40,7 +40,8 @@ from bailiwick.cloud.aws import (
 )
 from bailiwick.decision import DecisionTable
 from bailiwick.errors import BailiwickError, InvalidInput, Problem, Severity
-from bailiwick.policy import BUILTIN, did_you_mean
+from bailiwick.policy import BUILTIN
+from bailiwick.shapes import did_you_mean
 from bailiwick.targets.aws.accounts import Accounts
 from bailiwick.targets.aws.behaviour import Behaviours
 from bailiwick.targets.aws.matrix import NEW_ACCOUNT, Case, Matrix
