@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -30,7 +30,7 @@ admin: {{port: {admin}}}
 location:
   trusted_proxies: [127.0.0.0/8]
   anonymizers: [{{kind: tor_exits, path: exits.txt}}]
-accounts: {{database: accounts.db, secret: accounts.secret}}
+accounts: {{{accounts}}}
 audit: {{directory: audit}}
 upstreams:
   - name: stand-in
@@ -62,9 +62,14 @@ CUSTOMERS = (
 class Gateway:
     """A running gateway; leaving the context stops it."""
 
+    policy_file = POLICY
+    customers: Sequence[Customer] = CUSTOMERS
+    accounts = "database: accounts.db, secret: accounts.secret"
+    """The settings of that section."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.policy = load_policy(POLICY).policy
+        self.policy = load_policy(self.policy_file).policy
         self.upstream = model_server.start()
         self.port, self.admin = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -129,7 +134,8 @@ class Gateway:
             for provider in ("anthropic", "openai", "google", "meta", "mistral")
         )
         settings = SETTINGS.format(
-            policy=POLICY,
+            policy=self.policy_file,
+            accounts=self.accounts,
             port=self.port,
             admin=self.admin,
             upstream=self.upstream.server_port,
@@ -142,7 +148,7 @@ class Gateway:
         url = f"sqlite:///{self.folder / 'accounts.db'}"
         accounts = AccountDatabase.open(url, self.folder / "accounts.secret", create=True)
         keys = {}
-        for customer in CUSTOMERS:
+        for customer in self.customers:
             accounts.add_account(customer.name, id=customer.id, actor="demo", reason="demo")
             for kind in ("billing", "card", "registered"):
                 accounts.set_evidence(

@@ -1,6 +1,7 @@
 """The demo does what it says, from start to end."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,19 @@ def test_the_demo_runs_and_every_scene_ends_as_expected() -> None:
     assert "location.hidden" in done.stdout
     assert "the key `model` is given twice" in done.stdout
     assert "curl -i http://127.0.0.1:" in done.stdout
+    steps = [one for one in done.stdout.splitlines() if re.match(r" ?\d+\. ", one)]
+    shown = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    assert [unmeasured(one) for one in steps] == [unmeasured(one) for one in shown[1].splitlines()]
+    assert "| Why: the billing address is in CA, where this service is not sold." in done.stdout
+    assert "| To object: http://127.0.0.1:" in done.stdout
+    for record in ("notice.sent", "appeal.submitted", "appeal.granted", "suspended -> active"):
+        assert re.search(rf"\| \d\d:.*{record}", done.stdout), record
+
+
+def unmeasured(step: str) -> str:
+    """Take the figures out of a step: its times, and how many records there are."""
+    return " ".join(re.sub(r"\d+\.\d s|\d+ ms|\d+ records", "", step).split())
 
 
 @pytest.mark.parametrize("front", ["envoy", "nginx"])

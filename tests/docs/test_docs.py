@@ -1,5 +1,6 @@
 """Documented means tested: keys, commands, reason codes and examples of the docs are the real ones."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -120,3 +121,23 @@ def split(block: str) -> list[tuple[str, list[str]]]:
         elif line.strip() and line.strip() != "..." and found:
             found[-1][1].append(line.rstrip())
     return [(command, wanted) for command, wanted in found if command.startswith("bailiwick ")]
+
+
+def test_the_tutorial_of_an_appeal_runs_as_one_session(tmp_path: Path) -> None:
+    """All its shell lines, in order; what is printed below them in the page must be printed."""
+    page = (DOCS / "tutorial-appeal.md").read_text()
+    for name, text in re.findall(r"```yaml\n# ([a-z-]+\.yaml)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(text)
+    pairs = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    script = "\necho ----\n".join(commands for commands, _ in pairs)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for printed, (_, wanted) in zip(done.stdout.split("----\n"), pairs, strict=True):
+        for line in wanted.splitlines():
+            assert line in printed, f"{line}\n{printed}"

@@ -6,19 +6,21 @@ only so long; after that only the token's hash is.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import insert
 
 from bailiwick.accounts import machine, schema
 from bailiwick.accounts.change import Change
-from bailiwick.accounts.wording import how_to_fix, plain_reason
-from bailiwick.policy import Policy
+from bailiwick.accounts.wording import for_how_long, how_to_fix, plain_reason
+from bailiwick.policy import Policy, RuleEffect
 
 TOKEN = "[[appeal-token]]"  # noqa: S105 - it marks where a token goes
 TOLD = frozenset({machine.RESTRICTED, machine.SUSPENDED, machine.TERMINATED, machine.CLOSED})
@@ -120,13 +122,13 @@ def notice_fields(
         "off": _off(told.target, policy),
         "works": _works(told.target),
         "fix": how_to_fix(told.code) if adverse else None,
-        "fix_hours": (told.cure_s or 0) // 3600 if curing else None,
+        "fix_within": for_how_long(told.cure_s) if curing and told.cure_s else None,
         "then": told.then if curing else None,
         "link": (link.replace("{token}", TOKEN) if link else f"appeal token {TOKEN}")
         if appeal
         else None,
         "object_until": f"{until:%Y-%m-%d}",
-        "answer_days": review.appeal_s // 86_400,
+        "answer_within": for_how_long(review.appeal_s),
         "reference": identity,
     }
 
@@ -146,7 +148,8 @@ def _environment() -> Any:
 def render(template: str, fields: Mapping[str, Any]) -> str:
     """Fill a template; nothing in a field can add a line that the template does not have."""
     plain = {key: _one_line(value) for key, value in fields.items()}
-    return str(_environment().get_template(template).render(plain))
+    text = _environment().get_template(template).render(plain)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _one_line(value: Any) -> Any:
@@ -180,7 +183,10 @@ def _word(status: str) -> str:
 
 def _off(status: str, policy: Policy) -> str | None:
     if status == machine.RESTRICTED:
-        names = sorted(policy.controlled)
+        permits = (rule for rule in policy.rules if rule.effect is RuleEffect.PERMIT)
+        names = sorted(
+            policy.controlled.intersection(chain.from_iterable(one.models for one in permits))
+        )
         more = f" and {len(names) - MOST_MODELS} more" if len(names) > MOST_MODELS else ""
         return "controlled models: " + ", ".join(names[:MOST_MODELS]) + more
     if status in {machine.SUSPENDED, machine.TERMINATED, machine.CLOSED}:

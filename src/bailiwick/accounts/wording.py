@@ -67,3 +67,16 @@ def plain_reason(code: str, facts: list[dict[str, str]]) -> str:
 def how_to_fix(code: str) -> str:
     """Say what can be done."""
     return FIXES.get(code.partition(".")[0], "write to us, and send what speaks for you")
+
+
+def for_how_long(seconds: int) -> str:
+    """Word a duration in the largest unit that says it exactly; up to three days in hours."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        count, rest = divmod(seconds, length)
+        if not rest and count and (unit != "day" or count > 3):
+            return _counted(count, unit)
+    return _counted(seconds, "second")
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.build import Built, build_world
     from bailiwick.bootstrap.in_process import InProcess
     from bailiwick.bootstrap.logs import configure_logging
+    from bailiwick.bootstrap.notices import make_transport
     from bailiwick.bootstrap.prices import with_prices
     from bailiwick.bootstrap.reload import Reloader, ReloadStatus
     from bailiwick.bootstrap.run import preflight, run_gateway
@@ -33,7 +34,7 @@ __all__ = [
     "LoadedPolicy", "find_key", "find_pack", "load_organisation", "load_policy", "missing_lists",
     "pack_names", "read_catalog", "read_settings", "read_text", "with_prices",
     "Built", "build_world", "Reloader", "ReloadStatus",
-    "InProcess", "Worker", "configure_logging", "gateway_options", "open_audit",
+    "InProcess", "Worker", "configure_logging", "gateway_options", "make_transport", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway", "run_service",
 ]  # fmt: skip
 
@@ -41,6 +42,7 @@ _LATER = {
     **dict.fromkeys(("Built", "build_world"), "build"),
     "InProcess": "in_process",
     "configure_logging": "logs",
+    "make_transport": "notices",
     **dict.fromkeys(("Reloader", "ReloadStatus"), "reload"),
     **dict.fromkeys(("preflight", "run_gateway"), "run"),
     "run_service": "service",

@@ -1,6 +1,7 @@
 """``bailiwick accounts``: statuses, findings, cases and appeals, under the policy in force."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +16,12 @@ from bailiwick.accounts import (
     Desk,
     Moved,
     confirm,
+    deliver_notices,
     impact,
     sweep,
     transparency_report,
 )
-from bailiwick.bootstrap import load_policy, read_settings
+from bailiwick.bootstrap import load_policy, make_transport, read_settings
 from bailiwick.cli.accounts import (
     DEFAULT_CONFIG,
     Account,
@@ -309,8 +311,9 @@ def sweep_command(
     secret: Secret = None,
     policy: Policy = None,
 ) -> None:
-    """Judge what has changed and move clocks on, once. A running gateway does it by itself."""
-    done = sweep(desk(config, database, secret, policy))
+    """Judge what has changed, move clocks on, send notices, once; a gateway does it by itself."""
+    opened_desk = desk(config, database, secret, policy)
+    done = sweep(opened_desk)
     moved = ", ".join(f"{count} {target}" for target, count in sorted(done.moved.items()))
     say(moved or "nothing changed")
     if done.held:
@@ -319,6 +322,22 @@ def sweep_command(
         say(f"[yellow]{done.capped} suspensions wait for the next hour[/]")
     if done.late:
         say(f"[yellow]{done.late} cases are late[/]")
+    _send_notices(opened_desk, config, database)
+
+
+def _send_notices(opened_desk: Desk, config: Path | None, database: str | None) -> None:
+    """Send what waits, if the settings say how."""
+    file = config or DEFAULT_CONFIG
+    if (config is None and database is not None) or not file.exists():
+        return
+    said = read_settings(file).accounts.notices
+    if said is None:
+        return
+    sent, unsent = deliver_notices(opened_desk.database, make_transport(said, os.environ))
+    if sent:
+        say(f"{sent} notices sent")
+    if unsent:
+        say(f"[yellow]{unsent} notices could not leave; they are tried again[/]")
 
 
 @app.command()
