@@ -12,9 +12,9 @@ from random import Random
 
 from bailiwick.catalog import Catalog
 from bailiwick.decision import compile_table
-from bailiwick.location import load_embedded
+from bailiwick.location import LocationSettings, load_locator
 from bailiwick.policy import Policy, read_policy
-from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge, places_of, plan
+from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge
 from benchmarks import gateway as base
 from benchmarks import gateway_report, traffic
 from benchmarks.loads import Load
@@ -71,15 +71,18 @@ def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> S
 
 
 def _compile_s(one: Edge, rounds: int) -> Spread:
-    """Give the processor time from a policy that was read to every file of the edge."""
+    """Give the processor time from a policy that was read to every file of the edge.
+
+    The address data are loaded before; what all of them say together is part of it.
+    """
     policy, catalog = _policy()
-    addresses, _ = load_embedded()
+    now = datetime.now(UTC)
+    locator = load_locator(LocationSettings(), now)
     taken = []
     for _ in range(rounds):
         began = time.process_time()
-        now = datetime.now(UTC)
-        made = plan(compile_table(policy, catalog), now, places_of(addresses))
-        compile_edge(one, made, addresses, now, EdgeOptions())
+        table, ground = compile_table(policy, catalog), locator.everywhere()
+        compile_edge(one, table, catalog, ground, now, EdgeOptions())
         taken.append(time.process_time() - began)
     return Spread.of(taken)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from bailiwick.bootstrap import load_policy
 from bailiwick.decision import compile_table
-from bailiwick.location import load_embedded
+from bailiwick.location import LocationSettings, load_locator
 from bailiwick.service import new_token
-from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge, places_of, plan
+from bailiwick.targets.edge import Edge, EdgeOptions, compile_edge
 from benchmarks.processes import Process, answers, free_port, listens, wait_until
 from benchmarks.servers import Missing, Server, Site, envoy, ours
 
@@ -76,16 +76,17 @@ def _start(
     path = directory / "edge-policy.yaml"
     path.write_text(json.dumps(policy))
     loaded = load_policy(path)
-    table, _ = load_embedded()
     options = EdgeOptions(
         listen=f"127.0.0.1:{port}", selftest=f"127.0.0.1:{free_port()}", token=token,
         upstream=f"127.0.0.1:{site.upstream_port}", service=f"127.0.0.1:{service_port}",
         trusted=("127.0.0.0/8",), folder=str(directory), body_bytes=1 << 20,
     )  # fmt: skip
     now = datetime.now(UTC)
-    made = plan(compile_table(loaded.policy, loaded.catalog), now, places_of(table))
+    ground = load_locator(LocationSettings(), now).everywhere()
+    table = compile_table(loaded.policy, loaded.catalog)
+    made = compile_edge(edge, table, loaded.catalog, ground, now, options)
     (directory / "temporary").mkdir(exist_ok=True)
-    for file, content in compile_edge(edge, made, table, now, options).files.items():
+    for file, content in made.files.items():
         (directory / file).write_bytes(content)
     return _run(edge, site, name, port)
 

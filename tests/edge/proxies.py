@@ -8,15 +8,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bailiwick.catalog import Catalog
 from bailiwick.decision import DecisionTable
-from bailiwick.location import AddressTable, load_embedded
-from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, compile_edge, places_of, plan
+from bailiwick.location import Everywhere, LocationSettings, load_locator
+from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, compile_edge
 from service.running import Answered, free_port, send
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -85,7 +87,7 @@ class Proxy:
             return False
 
     def ask(
-        self, address: str, body: bytes = b'{"model":"x"}', headers: Mapping[str, str] | None = None,
+        self, address: str, body: bytes | None = b'{"model":"x"}', headers: Mapping[str, str] | None = None,
         path: str = "/v1/messages",
     ) -> Answered:  # fmt: skip
         """Ask the self-test listener, which forwards nothing."""
@@ -122,14 +124,15 @@ def _found(program: str) -> str:
 
 
 def write(
-    edge: Edge, folder: Path, table: DecisionTable, addresses: AddressTable, **given: Any
-) -> Proxy:
+    edge: Edge, folder: Path, table: DecisionTable, catalog: Catalog, ground: Everywhere,
+    at: datetime = NOW, **given: Any,
+) -> Proxy:  # fmt: skip
     """Compile into a folder."""
     options = EdgeOptions(
         listen=f"127.0.0.1:{free_port()}", selftest=f"127.0.0.1:{free_port()}", folder=str(folder),
         token=given.pop("token", "token"), **given,
     )  # fmt: skip
-    made = compile_edge(edge, plan(table, NOW, places_of(addresses)), addresses, NOW, options)
+    made = compile_edge(edge, table, catalog, ground, at, options)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "temporary").mkdir(exist_ok=True)
     folder.chmod(0o755)
@@ -147,8 +150,10 @@ def running_proxy(proxy: Proxy) -> Iterator[Proxy]:
         proxy.stop()
 
 
-def world() -> AddressTable:
-    return load_embedded()[0]
+@cache
+def world() -> Everywhere:
+    """Say where the real addresses are."""
+    return load_locator(LocationSettings(), NOW).everywhere()
 
 
 def selftest(proxy: Proxy) -> subprocess.CompletedProcess[str]:

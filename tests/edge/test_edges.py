@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bailiwick.bootstrap import load_policy
-from bailiwick.decision import DecisionTable, compile_table
+from bailiwick.bootstrap import LoadedPolicy, load_policy
+from bailiwick.decision import compile_table
+from bailiwick.errors import InvalidInput
 from bailiwick.location import MmdbWriter
 from bailiwick.targets.edge import Edge
-from edge.proxies import NOW, Proxy, command, running_proxy, selftest, world, write
+from edge.proxies import NOW, Proxy, command, plan_of, running_proxy, selftest, world, write
 from service.envoy import Upstream
 from service.running import DE, ENVOY, IR, KP, LLAMA, OPUS, US, Answered, Running, running, send
 
@@ -67,15 +68,20 @@ def upstream() -> Iterator[Upstream]:
     started.close()
 
 
-def table(service: Running) -> DecisionTable:
-    loaded = load_policy(service.policy)
-    return compile_table(loaded.policy, loaded.catalog)
+def loaded(service: Running) -> LoadedPolicy:
+    return load_policy(service.policy)
 
 
-def compiled(edge: Edge, folder: Path, service: Running, upstream: Upstream) -> Proxy:
+def compiled(
+    edge: Edge, folder: Path, service: Running, upstream: Upstream, asks: str | None = None,
+    patience_s: int = 5,
+) -> Proxy:  # fmt: skip
+    policy = loaded(service)
     return write(
-        edge, folder, table(service), world(), token=ENVOY, service=f"127.0.0.1:{service.port}",
-        upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",), body_bytes=2 << 20,
+        edge, folder, compile_table(policy.policy, policy.catalog), policy.catalog, world(),
+        token=ENVOY, upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",),
+        service=f"127.0.0.1:{service.port}" if asks is None else asks, body_bytes=2 << 20,
+        patience_s=patience_s,
     )  # fmt: skip
 
 
@@ -116,8 +122,72 @@ def test_the_edge_refuses_by_itself_and_says_so(site: Site) -> None:
         assert "refused at the edge" in answer.json()["error"]["message"]
 
 
+def test_the_edge_refuses_a_model_by_itself_where_it_can_read_its_name(site: Site) -> None:
+    by_path = send(f"http://127.0.0.1:{site.proxy.port}/v1/models/{OPUS}", None,
+                   {"x-api-key": site.service.key, "x-forwarded-for": DE})  # fmt: skip
+    by_header = site.ask(DE, model=LLAMA, x_model=OPUS)
+    by_body = site.ask(DE)
+
+    for answer in (by_path, by_header, by_body):
+        assert answer.status == 403
+    assert "refused at the edge" in by_path.json()["error"]["message"]
+    assert "refused at the edge" in by_header.json()["error"]["message"]
+    assert ("refused at the edge" in by_body.text.decode()) is site.proxy.edge.reads_bodies
+    assert site.ask(US).status == site.ask(DE, model=LLAMA).status == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (LARGE % (b"x" * 200_000, OPUS.encode()), {}),
+        (b'{"mod\\u0065l":"claude-opus-4-1","messages":[],"max_tokens":5}', {}),
+        (b'{"model":"claude\\u002dopus-4-1","messages":[],"max_tokens":5}', {}),
+        (b'{"messages":[],"max_tokens":5,"x":{"model":"y"},"model":"claude-opus-4-1"}', {}),
+        (b'{"model":"claude-opus-4-1","messages":[]}', {"content_type": "text/plain"}),
+        (b'{"model":"claude-opus-4-1","messages":[]}', {"content_type": "application/json; a=b"}),
+        (b'\xef\xbb\xbf{"model":"claude-opus-4-1","messages":[]}', {}),
+        (b' \n{"model" : "claude-opus-4-1" , "messages":[]}', {}),
+    ],
+    ids=["large", "escaped-key", "escaped-value", "nested", "text", "charset", "bom", "spaces"],
+)  # fmt: skip
+def test_however_a_model_is_written_it_is_refused_abroad(
+    site: Site, raw: bytes, headers: dict[str, str]
+) -> None:
+    assert site.ask(DE, raw, **headers).status in {400, 403}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"model":"claude-opus-4-1","model":"meta/llama-3.1-405b","messages":[],"max_tokens":5}',
+        b'{"model":"meta/llama-3.1-405b","model":"claude-opus-4-1","messages":[],"max_tokens":5}',
+        b'{"model":"meta/llama-3.1-405b","mod\\u0065l":"claude-opus-4-1","messages":[]}',
+        b'{"model":"meta/llama-3.1-405b","Model":"claude-opus-4-1","messages":[]}',
+        b'{"model":"meta/llama-3.1-405b","fallbacks":["claude-opus-4-1"],"messages":[]}',
+        b'[{"model":"meta/llama-3.1-405b"}]',
+        b'{"model":["meta/llama-3.1-405b"],"messages":[]}',
+        b'{"model":"meta/llama-3.1-405b","messages":[]}{"model":"claude-opus-4-1"}',
+    ],
+)
+def test_a_body_that_can_be_read_in_two_ways_goes_nowhere(site: Site, raw: bytes) -> None:
+    for address in (US, DE):
+        assert site.ask(address, raw).status in {400, 403}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"x_model": OPUS}, {"x_routed_model": OPUS}, {"x_engine": OPUS}, {"fallback": OPUS}],
+    ids=lambda given: next(iter(given)),
+)
+def test_a_header_that_names_another_model_than_the_body_is_refused(
+    site: Site, headers: dict[str, str]
+) -> None:
+    assert site.ask(DE, model=LLAMA, **headers).status in {400, 403}
+    assert site.ask(US, model=LLAMA, **headers).status == 400
+
+
 def test_the_service_refuses_the_rest_in_the_callers_dialect(site: Site) -> None:
-    answer = site.ask(DE)
+    answer = site.ask(DE, model="nobody/knows")
 
     assert answer.status == 403
     assert answer.headers["x-bailiwick-decision"].startswith("dec_")
@@ -286,13 +356,46 @@ def test_a_service_that_is_slow_is_a_service_that_does_not_answer(
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for edge in Edge:
-            proxy = write(
-                edge, tmp_path / edge, table(service), world(), token=ENVOY, patience_s=1,
-                service=f"127.0.0.1:{silent.getsockname()[1]}",
-                upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",),
+            proxy = compiled(
+                edge, tmp_path / edge, service, upstream, patience_s=1,
+                asks=f"127.0.0.1:{silent.getsockname()[1]}",
             )  # fmt: skip
             with running_proxy(proxy):
                 answer = Site(proxy, service).ask(US)
 
                 assert answer.status == 503, (edge, answer.text)
                 assert "decision service does not answer" in answer.json()["error"]["message"]
+
+
+ACKNOWLEDGED = """\
+acknowledge:
+  - {edge: [envoy, nginx, haproxy], of: [address, network, billing, model, obligations], by: gateway}
+"""
+
+
+@pytest.mark.parametrize("edge", list(Edge))
+def test_an_edge_that_asks_nobody_refuses_what_it_can_and_says_who_does_the_rest(
+    edge: Edge, upstream: Upstream, tmp_path: Path
+) -> None:
+    (tmp_path / "service").mkdir()
+    told = Running(tmp_path / "service", POLICY)
+    with pytest.raises(InvalidInput) as refused:
+        compiled(edge, tmp_path / "no", told, upstream, asks="")
+    told.policy.write_text(POLICY + ACKNOWLEDGED)
+    proxy = compiled(edge, tmp_path / "edge", told, upstream, asks="")
+
+    words = str(refused.value)
+    assert f"rule `frontier-in-us` would come out weaker at {edge.value}" in words
+    assert "rule `marked` would come out not expressible" in words
+    assert "`embargo`" not in words
+    rules = {one["rule"]: one for one in plan_of(proxy)["rules"]}
+    assert rules["embargo"]["edge"] == "exact"
+    assert rules["frontier-in-us"]["enforced_by"]["billing"] == "gateway"
+    with running_proxy(proxy):
+        site = Site(proxy, told)
+        assert site.ask(US, x_moderation="mine", x_bailiwick_decision="mine").status == 200
+        seen = site.ask(US, x_moderation="mine", x_bailiwick_decision="mine").json()["headers"]
+        assert not {"x-moderation", "x-bailiwick-decision"} & seen.keys()
+        assert site.ask(IR, model=LLAMA).status == 403
+        assert site.ask(DE).status == (403 if edge.reads_bodies else 200)
+        assert selftest(proxy).returncode == 0, selftest(proxy).stdout

@@ -122,6 +122,11 @@ class Catalog:
     """SHA-256 (hex) over the content; the same for any order of keys, comments and files' names."""
     _names: Mapping[str, str] = field(repr=False)
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Every name that a request may use, ids too, with the id that it means."""
+        return self._names
+
     def resolve(self, name: str) -> str | None:
         """Find the id of the model called ``name``, compared exactly; ``None`` if there is none."""
         return self._names.get(name)

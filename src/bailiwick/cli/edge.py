@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from bailiwick.cli.options import At, Config, PolicyFile, moment
 from bailiwick.cli.output import say, say_table
 from bailiwick.cli.policy import compiled
 from bailiwick.errors import InvalidInput
-from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, Plan, compile_edge, places_of, plan
+from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, Plan, compile_edge
 
 TOKEN = "BAILIWICK_TOKEN"  # noqa: S105 - the name of a variable
 MOST_SHOWN = 20
@@ -24,7 +23,12 @@ DEFAULTS = EdgeOptions()
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that the files are written into.")]
 Listen = Annotated[str, typer.Option(help="HOST:PORT of the edge.")]
 Upstream = Annotated[str, typer.Option(help="HOST:PORT that answers permitted requests.")]
-Service = Annotated[str, typer.Option(help="HOST:PORT of the decision service.")]
+Service = Annotated[
+    str,
+    typer.Option(
+        help="HOST:PORT of the decision service; `none`: an outer fence that asks nobody."
+    ),
+]
 Selftest = Annotated[
     str, typer.Option(help="HOST:PORT, on loopback, of the listener for the self-test.")
 ]
@@ -34,6 +38,9 @@ Trusted = Annotated[
 ]
 Token = Annotated[
     Path | None, typer.Option("--token-file", help=f"The edge's token; default ${TOKEN}.")
+]
+Models = Annotated[
+    bool, typer.Option(help="Refuse models natively where the edge can read them cheaply.")
 ]
 Body = Annotated[int, typer.Option("--max-body", help="Largest body in bytes.")]
 
@@ -49,15 +56,14 @@ def write_edge(
     **given: Any,
 ) -> Compiled:
     """Compile for one proxy and write the files; those with the token only for their owner."""
-    _, table = compiled(policy)
-    locator = open_locator(config)
-    source = next((one for one in locator.sources if one.role == "located"), None)
-    if source is None:
-        raise InvalidInput.of("there are no location data to compile")
-    options = EdgeOptions(**given, token=_token(token_file), folder=str(out.absolute()))
-    made = plan(table, moment(at), places_of(source.table))
-    built_at = source.description.built_at or datetime.now(UTC)
-    found = compile_edge(edge, made, source.table, built_at, options)
+    loaded, table = compiled(policy)
+    when = moment(at)
+    ground = open_locator(config).everywhere(when)
+    if given.get("service") == "none":
+        given["service"] = ""
+    token = _token(token_file) if given.get("service", DEFAULTS.service) else ""
+    options = EdgeOptions(**given, token=token, folder=str(out.absolute()))
+    found = compile_edge(edge, table, loaded.catalog, ground, when, options)
     (out / "temporary").mkdir(parents=True, exist_ok=True)
     for name, content in found.files.items():
         _write(out / name, content, secret=name in found.secret)
@@ -93,11 +99,23 @@ def say_plan(made: Plan) -> None:
     say(
         f"refused at the edge: {len(made.refused)} countries"
         + (f" ({escape(shown)}{f' and {more} more' if more > 0 else ''})" if made.refused else "")
+        + (f"; networks: {', '.join(made.networks)}" if made.networks else "")
     )
-    rows = [[one.rule, one.effect, one.coverage.value, one.why] for one in made.rules]
-    say_table(["rule", "effect", "at the edge", "why"], rows)
+    for one in made.classes[:MOST_SHOWN]:
+        names = ", ".join(one.models[:3]) + (" ..." if len(one.models) > 3 else "")
+        where = f"{len(one.places)} countries"
+        say(escape(f"  {names}: {', '.join([where, *one.networks])}"))
+    rows = [
+        [one.rule, one.effect, one.coverage.value, one.why,
+         ", ".join(f"{what}: {point}" for what, point in one.enforced_by)]
+        for one in made.rules
+    ]  # fmt: skip
+    say_table(["rule", "effect", "at the edge", "why", "enforced by"], rows)
     if made.until is not None:
-        say(f"compile again at {made.until.isoformat()}: a rule begins or ends then")
+        say(
+            f"compile again at {made.until.isoformat()}: a rule begins or ends, or data grow too "
+            "old then"
+        )
 
 
 def _command(edge: Edge) -> Callable[..., None]:
@@ -111,6 +129,7 @@ def _command(edge: Edge) -> Callable[..., None]:
         trusted_proxy: Trusted = None,
         token_file: Token = None,
         max_body: Body = DEFAULTS.body_bytes,
+        models: Models = DEFAULTS.models,
         config: Config = None,
         at: At = None,
     ) -> None:
@@ -125,6 +144,7 @@ def _command(edge: Edge) -> Callable[..., None]:
             trusted=tuple(trusted_proxy or ()),
             token_file=token_file,
             body_bytes=max_body,
+            models=models,
             config=config,
             at=at,
         )
@@ -134,8 +154,8 @@ def _command(edge: Edge) -> Callable[..., None]:
 
     names = {"envoy": "Envoy", "nginx": "nginx", "haproxy": "HAProxy"}
     run.__doc__ = (
-        f"Write {names[edge]}'s configuration: it refuses the places from which nothing is "
-        "permitted, and asks the decision service about the rest."
+        f"Write {names[edge]}'s configuration: it refuses what the address, the network and the "
+        "model settle, and asks the decision service about the rest."
     )
     return run
 

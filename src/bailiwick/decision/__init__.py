@@ -41,7 +41,7 @@ from bailiwick.decision.matrix import (
     matrix,
 )
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
-from bailiwick.decision.universe import facts_asked
+from bailiwick.decision.universe import conditions_on, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common
 from bailiwick.decision.wording import (
     condition_in_words,
@@ -61,9 +61,10 @@ __all__ = [
     "Effect", "Encoded", "ExampleResult", "Explanation", "Leak", "Level", "Match", "Obligations",
     "Prepared", "Quota", "Reason", "Row", "RuleView",
     "alternatives", "check_policy", "combine", "coming", "common", "compile_table",
-    "condition_in_words", "decide_batch", "decision_as_dict", "decision_schema", "diff_policies",
-    "explain", "explanation_as_dict", "fact_in_words", "facts_as_dict", "facts_asked",
-    "finding_in_words", "levels", "matrix", "obligations_as_dict", "obligations_in_words",
+    "condition_in_words", "conditions_on", "decide_batch", "decision_as_dict", "decision_schema",
+    "diff_policies", "explain", "explanation_as_dict", "fact_in_words", "facts_as_dict",
+    "facts_asked", "finding_in_words", "levels", "matrix", "obligations_as_dict",
+    "obligations_in_words",
     "ownership_in_words", "permitted_fallbacks", "reason_in_words", "rule_in_words", "run_examples",
     "BatchDecider", "Combination", "Coming", "Part",
 ]  # fmt: skip

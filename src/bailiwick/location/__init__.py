@@ -9,6 +9,7 @@ from bailiwick.location.answers import Answer
 from bailiwick.location.bulk import BulkLocator
 from bailiwick.location.client import ClientAddress, Invalid, TrustedProxies, client_address
 from bailiwick.location.embedded import Built, build_embedded, embedded_path, load_embedded
+from bailiwick.location.everywhere import Everywhere, Said
 from bailiwick.location.lists import LIST_KINDS
 from bailiwick.location.loading import load_locator
 from bailiwick.location.locator import Located, Locator, SourceAnswer
@@ -21,6 +22,7 @@ from bailiwick.location.proxy_protocol import (
     peer_behind,
     read_proxy_header,
 )
+from bailiwick.location.runs import Runs
 from bailiwick.location.schemas import SCHEMAS
 from bailiwick.location.settings import AnonymizerSource, LocatedSource, LocationSettings
 from bailiwick.location.sources import Freshness, Source, SourceStatus
@@ -32,7 +34,7 @@ __all__ = [
     "ClientAddress", "Invalid", "TrustedProxies", "client_address",
     "Incomplete", "ProxyHeader", "peer_behind", "read_proxy_header",
     "BulkLocator", "Located", "Locator", "SourceAnswer", "Answer", "Freshness", "Source",
-    "SourceStatus",
+    "SourceStatus", "Everywhere", "Runs", "Said",
     "LocationSettings", "LocatedSource", "AnonymizerSource", "load_locator", "Progress",
     "IMPORT_KINDS", "LIST_KINDS", "SCHEMAS", "Imported", "data_status", "import_source",
     "Built", "build_embedded", "embedded_path", "load_embedded",

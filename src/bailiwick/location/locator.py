@@ -23,6 +23,7 @@ from bailiwick.location.addresses import (
 )
 from bailiwick.location.answers import Answer, candidates, strongest, subdivisions_are_known
 from bailiwick.location.client import ClientAddress
+from bailiwick.location.everywhere import Everywhere, Said, survey
 from bailiwick.location.holder import HOLDER_SOURCE, HolderData, holder_of
 from bailiwick.location.sources import Freshness, Source, SourceStatus
 from bailiwick.location.special import is_routable
@@ -314,6 +315,21 @@ class Locator:
         if client.internal:
             return Located(client.address, non_routable=True, judged=client.judged)
         return self.locate_all(client.judged, at)
+
+    def everywhere(self, at: datetime | None = None) -> Everywhere:
+        """Say of every address what ``locate`` says of it: places and network."""
+        view = self._at(at)
+
+        def look(packed: bytes) -> Said:
+            seen = view._seen(packed)
+            return Said(seen.places, seen.network)
+
+        tables = [source.table.runs() for source in self.sources]
+        v4, v6, said = survey(tables, look, self._nat64)
+        built = [s.description.built_at for s in self.sources if s.role == "located"]
+        expiring = [s.expires_at for s in self.sources if s.expires_at]
+        until = min((one for one in expiring if one > (at or self.loaded_at)), default=None)
+        return Everywhere(v4, v6, said, min(filter(None, built), default=None), until)
 
     def status(self, at: datetime | None = None) -> tuple[SourceStatus, ...]:
         """Describe every source: what it is, how old, and what is wrong with it."""

@@ -71,8 +71,11 @@ class MmdbWriter:
 
     def insert_table(self, table: AddressTable, records: Sequence[Record | None]) -> None:
         """Put a record at every run of a table; ``records`` goes by the table's answers."""
+        self.insert_runs(*table.runs(), records)
+
+    def insert_runs(self, v4: Runs, v6: Runs, records: Sequence[Record | None]) -> None:
+        """Put a record at every run; ``records`` goes by the ids of the runs."""
         offsets = [_EMPTY if record is None else self._data.store(record) for record in records]
-        v4, v6 = table.runs()
         self._insert_runs(v4, 32, offsets)
         if self._version == 6:
             self._insert_runs(v6, 128, offsets)

@@ -53,6 +53,10 @@ class Runs:
         keep[1:] = self.ids[1:] != self.ids[:-1]
         return Runs(self.high[keep], self.low[keep], self.ids[keep])
 
+    def renumbered(self, ids: Sequence[int]) -> "Runs":
+        """Give each run the id that ``ids`` has at its own."""
+        return Runs(self.high, self.low, ids_of(ids)[self.ids])
+
     def ordered(self) -> "Runs":
         """Sort by start; of two at one start the later one is kept."""
         order = np.lexsort((np.arange(len(self)), self.low, self.high))

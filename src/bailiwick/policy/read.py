@@ -545,7 +545,7 @@ class _PolicyReader:
                     hint = did_you_mean(name, ids)
                     problems.error((*path, "rules"), f"no rule is called `{name}`", hint)
                 yield Acknowledgement(
-                    frozenset(one.cloud),
+                    frozenset((*(one.cloud or ()), *(one.edge or ()))),
                     frozenset(one.of),
                     one.by,
                     frozenset(one.rules or ()),
@@ -621,7 +621,7 @@ def _described(one: _RuleSet) -> RuleSet:
     )
 
 
-NOT_FACTS = {"obligations", "time"}
+NOT_FACTS = {"obligations", "time", "model", "exemptions"}
 """What an acknowledgement can name besides dimensions."""
 
 

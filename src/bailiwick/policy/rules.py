@@ -338,22 +338,23 @@ class OwnershipRule:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What guardrails of a cloud leave open, and who closes it."""
+    """What guardrails of a cloud, or an edge alone, leave open, and who closes it."""
 
-    clouds: frozenset[str]
+    targets: frozenset[str]
+    """Clouds and edges."""
     of: frozenset[str]
-    """Facts that the cloud cannot see, ``obligations`` or ``time``."""
+    """Facts that they cannot see, ``obligations``, ``time``, ``model`` or ``exemptions``."""
     by: str
-    """``edge``, ``account``, ``perimeter`` or ``procedure``."""
+    """``edge``, ``gateway``, ``account``, ``perimeter`` or ``procedure``."""
     rules: frozenset[str]
     """Only these rules; empty: every rule."""
     note: str | None = None
     position: Position | None = None
 
-    def covers(self, cloud: str, rule: str, what: str) -> bool:
-        """Whether this is about ``what`` of ``rule`` in ``cloud``."""
+    def covers(self, target: str, rule: str, what: str) -> bool:
+        """Whether this is about ``what`` of ``rule`` in a cloud or at an edge."""
         named = what in self.of or what.split(".", maxsplit=1)[0] in self.of
-        return cloud in self.clouds and named and (not self.rules or rule in self.rules)
+        return target in self.targets and named and (not self.rules or rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -455,21 +455,36 @@ class RefusalShape(_Shape):
 
 
 class AcknowledgeShape(_Shape):
-    """What a cloud cannot hold, and the point that holds it instead."""
+    """What a cloud or an edge cannot hold, and the point that holds it instead."""
 
-    cloud: Annotated[list[Literal["aws", "gcp", "azure"]], BeforeValidator(_listed)] = Field(
-        min_length=1, description="Clouds whose guardrails come out weaker."
+    model_config = _needs("cloud", "edge")
+
+    cloud: Annotated[list[Literal["aws", "gcp", "azure"]], BeforeValidator(_listed)] | None = Field(
+        None, min_length=1, description="Clouds whose guardrails come out weaker."
+    )
+    edge: Annotated[list[Literal["envoy", "nginx", "haproxy"]], BeforeValidator(_listed)] | None = (
+        Field(
+            None,
+            min_length=1,
+            description="Edges that come out weaker, as they ask no decision service.",
+        )
     )
     of: Texts = Field(
-        description="Dimensions the cloud cannot see; `obligations` of a restrict; `time` for a "
-        "rule that begins or ends."
+        description="Dimensions that it cannot see; `obligations` of a restrict; `time` for a "
+        "rule that begins or ends; at an edge also the `model`, and `exemptions` that lift a deny."
     )
-    by: Literal["edge", "account", "perimeter", "procedure"] = Field(
-        description="Who enforces it: the gateway, the account layer, the network around the "
-        "cloud, or people."
+    by: Literal["edge", "gateway", "account", "perimeter", "procedure"] = Field(
+        description="Who enforces it: the edge with its service, the gateway, the account layer, "
+        "the network around the cloud, or people."
     )
     rules: Texts | None = Field(None, description="Only for these rules. Default: all.")
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_target(self) -> Self:
+        if self.cloud is None and self.edge is None:
+            raise ValueError("an acknowledgement names a `cloud` or an `edge`")
+        return self
 
 
 class FallbackShape(_Shape):

@@ -1,15 +1,20 @@
 """Envoy: its geoip filter and RBAC for what the edge refuses, the service for all the rest.
 
+The database says of an address which classes of models are refused there. Only where some are, and
+only for small plain JSON bodies, Envoy reads the model (``json_to_metadata``), since it reads large
+ones slower than the service does.
+
 Traps that this configuration closes: the filter reads only databases of MaxMind's shape and takes
 any other for empty; a client's own ``x-geo-*`` header survives where the address is not in the
-database; the client is the address that Envoy saw, never a header that the client can write.
+database; the client is the address that Envoy saw, never a header that the client can write. A
+body that can be read in two ways is never permitted here: the service refuses it.
 """
 
 from typing import Any, Final
 
 from bailiwick.targets.edge import pages
-from bailiwick.targets.edge.options import EdgeOptions, split
-from bailiwick.targets.edge.plan import Plan
+from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, EdgeOptions, split
+from bailiwick.targets.edge.plan import ALL, ModelClass, Plan
 
 COUNTRY: Final = "x-bailiwick-country"
 ADDRESS: Final = "x-bailiwick-address"
@@ -21,11 +26,15 @@ _MANAGER: Final = (
 )
 _CLIENT: Final = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 _SENT: Final = (
-    "authorization", "x-api-key", "content-type", "content-encoding", "anthropic-version",
-    "x-forwarded-model", "x-model", ADDRESS,
+    "authorization", "x-api-key", "content-type", "content-encoding", "anthropic-version", ADDRESS,
 )  # fmt: skip
-"""Headers that the service reads; whatever else names a model is in the path or the body."""
+"""Headers that the service reads."""
+_NAMING: Final = "(.*[-_.])?(models?|engine|deployment|fallbacks?)([-_.].*)?"
+"""Headers that name a model, which must agree with the body."""
 DATABASE: Final = "country.mmdb"
+_READ: Final = "bailiwick"
+_UNREAD: Final = ("_missing", "_error")
+"""What stands for a model that cannot be read. A client that writes it is refused like that."""
 
 
 def config(made: Plan, options: EdgeOptions, admin: str | None = None) -> dict[str, Any]:
@@ -35,10 +44,9 @@ def config(made: Plan, options: EdgeOptions, admin: str | None = None) -> dict[s
         _listener("models", options.listen, made, options, selftest=False),
         _listener("selftest", options.selftest, made, options, selftest=True),
     ]
-    clusters = [
-        _cluster("models", host, port),
-        _cluster("bailiwick", *split(options.service)),
-    ]
+    clusters = [_cluster("models", host, port)]
+    if options.service:
+        clusters.append(_cluster("bailiwick", *split(options.service)))
     found: dict[str, Any] = {"static_resources": {"listeners": listeners, "clusters": clusters}}
     if admin is not None:
         found["admin"] = {"address": _address(admin)}
@@ -110,12 +118,15 @@ def _host(selftest: bool) -> dict[str, Any]:
 def _filters(made: Plan, options: EdgeOptions) -> list[dict[str, Any]]:
     """Refuse first, as that costs least.
 
-    Who is found in the database is refused, so a client that writes the filter's header itself
-    gains nothing by it.
+    Whatever the database says of an address only refuses, so a client that writes the filter's
+    header itself gains nothing by it.
     """
-    native = [_geoip(options), _rbac()] if made.refused else []
-    asked = [_clean(made), _ask(made, options), _filter("router", "router.v3.Router", {})]
-    return [*native, *asked]
+    native = [_geoip(options), _rbac("all", {"all": _everything()})] if any(made.of) else []
+    if options.models and made.classes:
+        by_class = {one.name: _models(one) for one in made.classes}
+        native += [_read_model(), _rbac("models", {**by_class, "unread": _unread()})]
+    asked = [_ask(made, options)] if options.service else []
+    return [*native, _clean(made), *asked, _filter("router", "router.v3.Router", {})]
 
 
 def _clean(made: Plan) -> dict[str, Any]:
@@ -141,17 +152,116 @@ def _geoip(options: EdgeOptions) -> dict[str, Any]:
     return _filter("geoip", "geoip.v3.Geoip", {"provider": provider})
 
 
-def _rbac() -> dict[str, Any]:
-    """Refuse whoever is found: the database holds nothing but the refused countries' blocks."""
-    match = {"header": {"name": COUNTRY, "present_match": True}}
-    policy = {"permissions": [{"any": True}], "principals": [match]}
-    rules = {"action": "DENY", "policies": {"refused": policy}}
-    return _filter("rbac", "rbac.v3.RBAC", {"rules": rules})
+def _rbac(name: str, policies: dict[str, Any]) -> dict[str, Any]:
+    found = _filter("rbac", "rbac.v3.RBAC", {"rules": {"action": "DENY", "policies": policies}})
+    return {**found, "name": f"envoy.filters.http.rbac.{name}"}
+
+
+def _everything() -> dict[str, Any]:
+    """Refuse whoever comes from where nothing is available."""
+    principal = {"header": {"name": COUNTRY, "string_match": {"exact": ALL}}}
+    return {"permissions": [{"any": True}], "principals": [principal]}
+
+
+def _models(one: ModelClass) -> dict[str, Any]:
+    """Refuse some models where they are: named in the body, by the path, or in a header.
+
+    Cheap questions first: whether it matters at this address, whether anything is named there.
+    """
+    names = [{"exact": name} for name in one.names]
+    inside = {"header": {"name": COUNTRY, "string_match": {"contains": f".{one.name}."}}}
+    values = [{"string_match": name} for name in (*names, *names[:1])]  # it wants two or more
+    body = _model_is({"or_match": {"value_matchers": values}})
+    exact = [{"url_path": {"path": {"exact": f"{MODELS_PATH}{name}"}}} for name in one.names]
+    path = _all({"url_path": {"path": {"prefix": MODELS_PATH}}}, _any(exact))
+    post = {"header": {"name": ":method", "string_match": {"exact": "POST"}}}
+    headers = [
+        _all(
+            {"header": {"name": header, "present_match": True}},
+            post,
+            _any([{"header": {"name": header, "string_match": name}} for name in names]),
+        )
+        for header in MODEL_HEADERS
+    ]
+    permission = _all(inside, _any([body, path, *headers]))
+    return {"permissions": [permission], "principals": [{"any": True}]}
+
+
+def _all(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"and_rules": {"rules": list(rules)}}
+
+
+def _any(rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"or_rules": {"rules": rules}}
+
+
+def _unread() -> dict[str, Any]:
+    """Refuse a body that was to be read and has no model in it."""
+    return {
+        "permissions": [_model_is({"string_match": {"exact": word}}) for word in _UNREAD],
+        "principals": [{"any": True}],
+    }
+
+
+def _model_is(match: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": _metadata(match)}
+
+
+def _metadata(match: dict[str, Any]) -> dict[str, Any]:
+    return {"filter": _READ, "path": [{"key": "model"}], "value": match}
+
+
+def _read_model() -> dict[str, Any]:
+    """Read the model of a small plain body, where the address says that it matters."""
+    missing, broken = _UNREAD
+    place = {"metadata_namespace": _READ, "key": "model"}
+    rule = {
+        "selectors": [{"key": "model"}],
+        "on_present": place,
+        "on_missing": {**place, "value": missing},
+        "on_error": {**place, "value": broken},
+    }
+    reader = {
+        "@type": f"{_HTTP}.json_to_metadata.v3.JsonToMetadata",
+        "request_rules": {"rules": [rule]},
+    }
+    wanted = [
+        _has(COUNTRY, r"\..*"),
+        _has(":method", "POST"),
+        _has("content-length", "[1-9][0-9]{0,4}"),
+        _has("content-type", "application/json"),
+        {"not_matcher": _has("content-encoding", ".*")},
+    ]
+    skip = {
+        "name": "skip",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3."
+            "SkipFilter",
+        },
+    }
+    unless = {"not_matcher": {"and_matcher": {"predicate": wanted}}}
+    matcher = {"matchers": [{"predicate": unless, "on_match": {"action": skip}}]}
+    return {
+        "name": "envoy.filters.http.json_to_metadata",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+            "xds_matcher": {"matcher_list": matcher},
+            "extension_config": {"name": "read_model", "typed_config": reader},
+        },
+    }
+
+
+def _has(header: str, pattern: str) -> dict[str, Any]:
+    kind = "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
+    given = {"name": header, "typed_config": {"@type": kind, "header_name": header}}
+    match = {"safe_regex": {"google_re2": {}, "regex": pattern}}
+    return {"single_predicate": {"input": given, "value_match": match}}
 
 
 def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
     token = [{"key": "x-bailiwick-token", "value": options.token}]
     upstream = [{"exact": name} for name in ("x-bailiwick-decision", *made.headers)]
+    exact = [{"exact": name} for name in _SENT]
     config = {
         "transport_api_version": "V3",
         "failure_mode_allow": False,
@@ -160,7 +270,7 @@ def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
             "max_request_bytes": options.body_bytes,
             "allow_partial_message": False,
         },
-        "allowed_headers": {"patterns": [{"exact": name} for name in _SENT]},
+        "allowed_headers": {"patterns": [*exact, {"safe_regex": {"regex": _NAMING}}]},
         "http_service": {
             "path_prefix": "/check",
             "server_uri": {
@@ -181,6 +291,7 @@ def _replies() -> dict[str, Any]:
         "mappers": [
             _mapper(_and(_status(503), _flag("UAEX")), pages.down()),
             {"filter": _flag("UAEX")},
+            {**_mapper(_said_unread(), pages.unreadable()), "status_code": 400},
             _mapper(_status(403), pages.refused()),
             _mapper(_status(413), pages.too_large()),
         ]
@@ -190,6 +301,15 @@ def _replies() -> dict[str, Any]:
 def _mapper(condition: dict[str, Any], page: str) -> dict[str, Any]:
     text = {"text_format_source": {"inline_string": page}, "content_type": "application/json"}
     return {"filter": condition, "body_format_override": text}
+
+
+def _said_unread() -> dict[str, Any]:
+    filters = [
+        {"metadata_filter": {"matcher": _metadata({"string_match": {"exact": word}}),
+                             "match_if_key_not_found": False}}
+        for word in _UNREAD
+    ]  # fmt: skip
+    return {"or_filter": {"filters": filters}}
 
 
 def _and(*conditions: dict[str, Any]) -> dict[str, Any]:

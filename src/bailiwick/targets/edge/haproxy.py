@@ -1,4 +1,8 @@
-"""HAProxy: `map_ip` for the refused countries' blocks, a small Lua action that asks the service.
+"""HAProxy: `map_ip` for the blocks where something is refused, a small Lua action that asks.
+
+Where some models are refused, the model is looked for in small bodies (`json_query`), the path and
+headers. `json_query` takes the first of two keys and does not see one that is written with escapes;
+that only means that the service is asked, which refuses the one and reads the other.
 
 HAProxy cannot ask a service about a request by itself, so Lua does, with its own HTTP client. A
 body that does not fit into HAProxy's buffer arrives cut, is no JSON then, and is refused.
@@ -9,23 +13,41 @@ from collections.abc import Iterable
 from typing import Final
 
 from bailiwick.targets.edge import pages
-from bailiwick.targets.edge.options import EdgeOptions
-from bailiwick.targets.edge.plan import Plan
+from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, READ_BYTES, EdgeOptions
+from bailiwick.targets.edge.plan import ALL, Plan
 
 REFUSED: Final = "refused.map"
+MODELS: Final = "models.map"
+PAIRS: Final = "pairs.map"
 SCRIPT: Final = "bailiwick.lua"
 
 
-def blocks_file(blocks: Iterable[str]) -> str:
+def blocks_file(blocks: Iterable[tuple[str, str]]) -> str:
     """Write the blocks for `map_ip`."""
-    return "".join(f"{block} refuse\n" for block in blocks)
+    return "".join(f"{block} {name}\n" for block, name in blocks)
+
+
+def models_file(made: Plan) -> str:
+    """Write the names of models, and their paths, with their classes."""
+    return "".join(
+        f"{before}{name} {one.name}\n"
+        for one in made.classes
+        for name in one.names
+        for before in ("", MODELS_PATH)
+    )
+
+
+def pairs_file(made: Plan) -> str:
+    """Write which class is refused in which set."""
+    return "".join(f"{name}:{one} refuse\n" for name, one in made.pairs)
 
 
 def main(made: Plan, options: EdgeOptions) -> str:
     """Write the configuration."""
     folder = options.folder
     removed = ("x-bailiwick-token", "x-bailiwick-address", "x-bailiwick-decision",
-               "x-bailiwick-model", "x-bailiwick-features", *made.headers)  # fmt: skip
+               "x-bailiwick-model", "x-bailiwick-features", "x-bailiwick-action",
+               *made.headers)  # fmt: skip
     clean = "\n".join(f"    http-request del-header {name}" for name in removed)
     trusted = " ".join(options.trusted)
     trust = (
@@ -34,19 +56,24 @@ def main(made: Plan, options: EdgeOptions) -> str:
         else ""
     )
 
+    asking = f"""\
+    http-request lua.bailiwick
+    http-request return status 503 content-type application/json file {folder}/down.json \
+unless {{ var(txn.bailiwick_answer) -m str permit }}
+"""
+
     def rules() -> str:
         return f"""\
 {clean}
     http-request set-var(txn.bailiwick) src,map_ip({folder}/{REFUSED},ask)
     http-request return status 403 content-type application/json file {folder}/refused.json \
-unless {{ var(txn.bailiwick) -m str ask }}
+if {{ var(txn.bailiwick) -m str {ALL} }}
     http-request deny deny_status 400 if {{ path -m sub % }}
     http-request wait-for-body time 30s at-least {options.body_bytes} if METH_POST
     http-request return status 413 content-type application/json file {folder}/too-large.json \
 if {{ req.body_size gt {options.body_bytes} }}
-    http-request lua.bailiwick
-    http-request return status 503 content-type application/json file {folder}/down.json \
-unless {{ var(txn.bailiwick_answer) -m str permit }}
+{_models(folder) if options.models and made.classes else ""}\
+{asking if options.service else ""}\
 """
 
     return f"""\
@@ -55,7 +82,7 @@ global
     tune.bufsize {options.body_bytes + 65536}
     tune.maxrewrite 32768
     tune.lua.session-timeout {options.patience_s + 30}s
-    lua-load {folder}/{SCRIPT}
+{f"    lua-load {folder}/{SCRIPT}{chr(10)}" if options.service else ""}\
 defaults
     mode http
     timeout connect 1s
@@ -80,6 +107,25 @@ backend models
 """
 
 
+def _models(folder: str) -> str:
+    """Refuse models where they are named: by the path, in a header, in a small body."""
+    seen = [
+        ("path", "METH_GET"),
+        *((f"req.hdr({name})", "METH_POST") for name in MODEL_HEADERS),
+        ("req.body,json_query('$.model')",
+         f"METH_POST {{ req.body_size le {READ_BYTES} }} !{{ var(txn.bailiwick) -m str ask }}"),
+    ]  # fmt: skip
+    refused = f"concat(:,txn.bailiwick_class),map_str({folder}/{PAIRS},ask) -m str refuse"
+    return "".join(
+        f"""\
+    http-request set-var(txn.bailiwick_class) {source},map_str({folder}/{MODELS},none) if {when}
+    http-request return status 403 content-type application/json file {folder}/refused.json \
+if {{ var(txn.bailiwick),{refused} }}
+"""
+        for source, when in seen
+    )
+
+
 def script(made: Plan, options: EdgeOptions) -> str:
     """Write the Lua action."""
     names = ", ".join(json.dumps(name) for name in ("x-bailiwick-decision", *made.headers))
@@ -89,18 +135,28 @@ def script(made: Plan, options: EdgeOptions) -> str:
 local file = assert(io.open({json.dumps(f"{options.folder}/{options.token_file}")}, "r"))
 local token = file:read("l")
 file:close()
-local sent = {{ "authorization", "x-api-key", "content-type", "content-encoding",
-               "anthropic-version" }}
+local sent = {{ ["authorization"] = true, ["x-api-key"] = true, ["content-type"] = true,
+               ["content-encoding"] = true, ["anthropic-version"] = true }}
+local words = {{ model = true, models = true, engine = true, deployment = true, fallback = true,
+                fallbacks = true }}
 local obliged = {{ {names} }}
+
+-- A header that names a model must agree with the body, so the service has to see it.
+local function names_a_model(name)
+  for word in name:gmatch("[^-_.]+") do
+    if words[word] then return true end
+  end
+  return false
+end
 
 local function headers_of(txn)
   local given, found = txn.http:req_get_headers(), {{}}
-  for _, name in ipairs(sent) do
-    if given[name] then
+  for name, lines in pairs(given) do
+    if sent[name] or names_a_model(name) then
       found[name] = {{}}
       local at = 0
-      while given[name][at] do
-        found[name][at + 1] = given[name][at]
+      while lines[at] do
+        found[name][at + 1] = lines[at]
         at = at + 1
       end
     end

@@ -1,4 +1,6 @@
-"""nginx: a `geo` map of the refused countries' blocks, the service for all the rest.
+"""nginx: a `geo` map of the blocks where something is refused, the service for all the rest.
+
+nginx reads no bodies, so it refuses a model by itself only where the path or a header names it.
 
 ``auth_request`` shows a service no body, and the model is in the body. So nginx sends the whole
 request to the service first; the service refuses, or names the location that goes on with it
@@ -9,18 +11,20 @@ from collections.abc import Iterable
 from typing import Final
 
 from bailiwick.targets.edge import pages
-from bailiwick.targets.edge.options import EdgeOptions
-from bailiwick.targets.edge.plan import Plan
+from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, EdgeOptions
+from bailiwick.targets.edge.plan import ALL, Plan
 
 REFUSED: Final = "refused.geo"
 PERMITTED: Final = "@bailiwick_permitted"
-_PASSED: Final = ("authorization", "x-api-key", "content-type", "content-encoding",
-                  "anthropic-version", "anthropic-beta")  # fmt: skip
+_OURS: Final = ("X-Bailiwick-Model", "X-Bailiwick-Features", "X-Bailiwick-Action")
+"""Headers that no client may write."""
+_SET: Final = ("X-Bailiwick-Token", "X-Bailiwick-Address", "X-Bailiwick-Accel")
+"""Headers that say to the service who asks, about whom, and where a permit goes on."""
 
 
-def blocks_file(blocks: Iterable[str]) -> str:
+def blocks_file(blocks: Iterable[tuple[str, str]]) -> str:
     """Write the blocks for a `geo` map."""
-    return "".join(f"{block} refuse;\n" for block in blocks)
+    return "".join(f"{block} {name};\n" for block, name in blocks)
 
 
 def main(made: Plan, options: EdgeOptions) -> str:
@@ -63,17 +67,21 @@ def _trust(trusted: Iterable[str], indent: int) -> str:
 
 def http(made: Plan, options: EdgeOptions) -> str:
     """Write what belongs into ``http { }``."""
-    return f"""\
-# Written by `bailiwick compile nginx`: policy {made.policy}, revision {made.revision[:12]}.
-# Include this in `http {{ }}`, and bailiwick-server.conf in each `server {{ }}`.
-geo $bailiwick_edge {{
-    default ask;
-    include {options.folder}/{REFUSED};
-}}
+    service = f"""\
 upstream bailiwick_service {{
     server {options.service};
     keepalive 64;
 }}
+"""
+    return f"""\
+# Written by `bailiwick compile nginx`: policy {made.policy}, revision {made.revision[:12]}.
+# Include this in `http {{ }}`, and bailiwick-server.conf in each `server {{ }}`.
+geo $bailiwick_set {{
+    default "";
+    include {options.folder}/{REFUSED};
+}}
+{_models(made) if options.models and made.classes else ""}\
+{service if options.service else ""}\
 upstream bailiwick_models {{
     server {options.upstream};
     keepalive 64;
@@ -81,19 +89,43 @@ upstream bailiwick_models {{
 """
 
 
+def _models(made: Plan) -> str:
+    """Map what names a model to its class, and a set with a class in it to a refusal.
+
+    A map of nginx does not tell capitals from small letters; a name that is none for us is refused
+    by the service as well.
+    """
+    by_name = {name.lower(): one.name for one in made.classes for name in one.names}
+
+    def named(variable: str, source: str, before: str) -> str:
+        lines = "".join(f'    "{before}{name}" {one};\n' for name, one in by_name.items())
+        return f'map "{source}" ${variable} {{\n    default "";\n{lines}}}\n'
+
+    pairs = "".join(f'    "{name} {one}" 1;\n' for name, one in made.pairs)
+    found = ["map_hash_bucket_size 512;\nmap_hash_max_size 65536;\n"]
+    found.append(named("bailiwick_class_path", "$request_method $uri", f"GET {MODELS_PATH}"))
+    for header in MODEL_HEADERS:
+        source = f"$request_method $http_{_var(header)}"
+        found.append(named(f"bailiwick_class_{_var(header)}", source, "POST "))
+    found += [
+        f'map "$bailiwick_set $bailiwick_class_{source}" $bailiwick_refuse_{source} '
+        f"{{\n    default 0;\n{pairs}}}\n"
+        for source in _sources()
+    ]
+    return "".join(found)
+
+
+def _sources() -> tuple[str, ...]:
+    return ("path", *map(_var, MODEL_HEADERS))
+
+
 def server(made: Plan, options: EdgeOptions) -> str:
     """Write what belongs into ``server { }``."""
-    passed = "\n".join(
-        f"    proxy_set_header {_cased(name)} $http_{_var(name)};" for name in _PASSED
-    )
-    saved = "\n".join(
-        f"    set $bailiwick_{_var(name)} $upstream_http_{_var(name)};"
-        for name in ("x-bailiwick-decision", *made.headers)
-    )
-    sent = "\n".join(
-        f"    proxy_set_header {_cased(name)} $bailiwick_{_var(name)};"
-        for name in ("x-bailiwick-decision", *made.headers)
-    )
+    checks = [f"    if ($bailiwick_set = {ALL}) {{ return 403; }}"]
+    if options.models and made.classes:
+        checks += [f"    if ($bailiwick_refuse_{one}) {{ return 403; }}" for one in _sources()]
+    refusing = "\n".join(checks)
+    goes_on = _asking(options) if options.service else _forwarding(made, asked=False)
     return f"""\
 # Written by `bailiwick compile nginx`: policy {made.policy}, revision {made.revision[:12]}.
 client_max_body_size {options.body_bytes};
@@ -102,42 +134,11 @@ location / {{
     error_page 403 = @bailiwick_refused;
     error_page 413 = @bailiwick_too_large;
     error_page 500 502 503 504 = @bailiwick_down;
-    if ($bailiwick_edge != ask) {{ return 403; }}
+{refusing}
     if ($request_uri ~ "^[^?]*%") {{ return 400; }}  # the service would read another path
-    proxy_pass http://bailiwick_service/check$request_uri;
-    proxy_http_version 1.1;
-    proxy_pass_request_headers off;
-    proxy_set_header Connection "";
-    proxy_set_header Content-Length $content_length;
-    include {options.folder}/bailiwick-token.conf;
-    proxy_set_header X-Bailiwick-Address $remote_addr;
-    proxy_set_header X-Bailiwick-Accel {PERMITTED};
-{passed}
-    proxy_connect_timeout 1s;
-    proxy_send_timeout {options.patience_s}s;
-    proxy_read_timeout {options.patience_s}s;
-    proxy_next_upstream off;
-    proxy_intercept_errors off;
+{goes_on}\
 }}
-location {PERMITTED} {{
-    # Reached only by the service's answer; what the models' server says is never followed here.
-    if ($bailiwick_selftest = yes) {{ return 204; }}
-{saved}
-    add_header X-Bailiwick-Decision $bailiwick_x_bailiwick_decision always;
-    proxy_hide_header X-Bailiwick-Decision;
-    proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Limit-Rate;
-    proxy_pass http://bailiwick_models;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_set_header X-Bailiwick-Token "";
-    proxy_set_header X-Bailiwick-Address "";
-    proxy_set_header X-Bailiwick-Accel "";
-    proxy_set_header X-Bailiwick-Model "";
-    proxy_set_header X-Bailiwick-Features "";
-{sent}
-    proxy_buffering off;
-    proxy_read_timeout 600s;
-}}
+{_permitted(made) if options.service else ""}\
 location @bailiwick_refused {{
     default_type application/json;
     return 403 '{pages.refused()}';
@@ -151,6 +152,61 @@ location @bailiwick_too_large {{
     return 413 '{pages.too_large()}';
 }}
 """
+
+
+def _asking(options: EdgeOptions) -> str:
+    """Send the whole request to the service, which reads the client's headers but for ours."""
+    return f"""\
+    proxy_pass http://bailiwick_service/check$request_uri;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+{_without_ours()}
+    include {options.folder}/bailiwick-token.conf;
+    proxy_set_header X-Bailiwick-Address $remote_addr;
+    proxy_set_header X-Bailiwick-Accel {PERMITTED};
+    proxy_connect_timeout 1s;
+    proxy_send_timeout {options.patience_s}s;
+    proxy_read_timeout {options.patience_s}s;
+    proxy_next_upstream off;
+    proxy_intercept_errors off;
+"""
+
+
+def _permitted(made: Plan) -> str:
+    return f"""\
+location {PERMITTED} {{
+    # Reached only by the service's answer; what the models' server says is never followed here.
+{_forwarding(made, asked=True)}\
+}}
+"""
+
+
+def _forwarding(made: Plan, *, asked: bool) -> str:
+    obliged = ("x-bailiwick-decision", *made.headers)
+    lines = ["if ($bailiwick_selftest = yes) { return 204; }"]
+    if asked:
+        lines += [f"set $bailiwick_{_var(name)} $upstream_http_{_var(name)};" for name in obliged]
+        lines.append("add_header X-Bailiwick-Decision $bailiwick_x_bailiwick_decision always;")
+    lines += [
+        "proxy_hide_header X-Bailiwick-Decision;",
+        "proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Limit-Rate;",
+        "proxy_pass http://bailiwick_models;",
+        "proxy_http_version 1.1;",
+        'proxy_set_header Connection "";',
+        *(f'proxy_set_header {name} "";' for name in (*_OURS, *_SET)),
+        *(
+            f"proxy_set_header {_cased(name)} "
+            + (f"$bailiwick_{_var(name)};" if asked else '"";')
+            for name in obliged
+        ),
+        "proxy_buffering off;",
+        "proxy_read_timeout 600s;",
+    ]  # fmt: skip
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _without_ours() -> str:
+    return "\n".join(f'    proxy_set_header {name} "";' for name in _OURS)
 
 
 def token(text: str) -> str:

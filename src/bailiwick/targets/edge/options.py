@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 MIB = 1 << 20
+READ_BYTES = 65_536
+"""Bodies up to about this are read by the edge itself; larger ones cost less in the service."""
+MODEL_HEADERS = ("x-model", "x-forwarded-model")
+"""Headers of which the edge knows that they name a model."""
+MODELS_PATH = "/v1/models/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +18,7 @@ class EdgeOptions:
     upstream: str = "127.0.0.1:9000"
     """HOST:PORT of what answers permitted requests."""
     service: str = "127.0.0.1:8181"
-    """HOST:PORT of the decision service."""
+    """HOST:PORT of the decision service; empty: nobody is asked, the edge is an outer fence."""
     selftest: str = "127.0.0.1:8009"
     """A listener on loopback with the same rules that forwards nothing, for the self-test."""
     trusted: tuple[str, ...] = ()
@@ -28,6 +33,8 @@ class EdgeOptions:
     """How long the service may take."""
     folder: str = "."
     """Where the files will lie on the edge."""
+    models: bool = True
+    """Refuse models natively where they are named in a way that the edge can read cheaply."""
 
 
 def split(address: str) -> tuple[str, int]:

@@ -7,11 +7,11 @@ import json
 
 
 def refused() -> str:
-    """Answer for a place from which nothing is permitted."""
+    """Answer for a place from which nothing, or not this model, is permitted."""
     return _page(
         "permission_error",
         "unsupported_country_region_territory",
-        "Access Denied: nothing is available from where this request comes from "
+        "Access Denied: this is not available from where the request comes from "
         "(refused at the edge)",
     )
 
@@ -29,6 +29,15 @@ def down() -> str:
 def too_large() -> str:
     """Answer for a body that is more than the edge holds."""
     return _page("request_too_large", "body_too_large", "The body is too large for this edge")
+
+
+def unreadable() -> str:
+    """Answer for a body that is no JSON object or names no model."""
+    return _page(
+        "invalid_request_error",
+        "model_missing",
+        "The body names no `model` that can be read (refused at the edge)",
+    )
 
 
 def _page(kind: str, code: str, message: str) -> str:

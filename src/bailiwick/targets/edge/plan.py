@@ -1,43 +1,52 @@
-"""What an edge can refuse by itself: the places from which no request can ever be permitted.
+"""What an edge can refuse by itself, from the address, the network and the model alone.
 
-A partial evaluation of the table over the address, with everything else still to come. A place is
-refused at the edge only if, for every model, some authority has no permit left that could match, or
-a deny matches on the address alone, now and for as long as this configuration may be in use. All
-other requests are asked about, so the edge is never weaker than the policy and never guesses.
+A partial evaluation of the table with everything else still to come. Models that no rule tells
+apart are one class; for each address a set of classes is settled: some authority has no permit left
+that could match, or a deny matches on what is known, now and for as long as this configuration may
+be in use. Nothing is ever permitted here: whatever is not settled is asked about, so an edge is
+never weaker than the policy and never guesses. An unknown place or network is not settled either;
+it is left open, since the service may know more.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
-from bailiwick.decision import DecisionTable
-from bailiwick.facts import Fact
+from bailiwick.catalog import Catalog
+from bailiwick.decision import DecisionTable, conditions_on
+from bailiwick.facts import NETWORKS, Fact
+from bailiwick.location import Everywhere, Said
 from bailiwick.places import countries, country_of, is_subdivision
-from bailiwick.policy import Condition, Rule, RuleEffect
+from bailiwick.policy import Rule, RuleEffect
+from bailiwick.targets.edge.coverage import (
+    ADDRESS,
+    NETWORK,
+    SEEN,
+    RuleCoverage,
+    cover,
+    lifted_by,
+    stands,
+)
 
-ADDRESS = "address"
-
-
-class Coverage(StrEnum):
-    """What the edge does of a rule by itself."""
-
-    EXACT = "exact"
-    """All of it: the edge refuses what it denies."""
-    PART = "part"
-    """Some of it, where the address is enough; the service does the rest."""
-    ASKS = "asks"
-    """Nothing: the service is asked."""
+ALL = "all"
+"""Name of the set of every class: nothing is available from there."""
+ASK = ""
+"""Name of the empty set: the service is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class RuleCoverage:
-    """One rule and where it is enforced."""
+class ModelClass:
+    """Models that the edge treats alike."""
 
-    rule: str
-    effect: str
-    coverage: Coverage
-    why: str
+    name: str
+    """A short word of letters and digits."""
+    models: tuple[str, ...]
+    names: tuple[str, ...]
+    """All names of these models in requests, sorted."""
+    places: tuple[str, ...]
+    """Countries whose address alone settles that they are refused."""
+    networks: tuple[str, ...]
+    """Network classes that alone settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +58,92 @@ class Plan:
     made_at: datetime
     refused: tuple[str, ...]
     """Countries from which the edge refuses everything, sorted."""
+    networks: tuple[str, ...]
+    """Network classes from which it refuses everything."""
     models: int
+    classes: tuple[ModelClass, ...]
+    """Classes of models that are refused from some places; those that are refused from everywhere
+    are left to the service."""
+    sets: Mapping[str, tuple[str, ...]]
+    """Name of a set to the classes in it. ``ALL`` has every model, ``ASK`` none."""
+    of: Sequence[str] = field(repr=False)
+    """For each index into ``Everywhere.said`` the name of its set."""
     headers: tuple[str, ...]
     """Headers that obligations may send upstream, in lower case."""
     rules: tuple[RuleCoverage, ...]
     until: datetime | None
-    """The first moment at which a rule begins or ends; from then on compiling again may refuse
-    more at the edge. What is refused now stays right."""
+    """When a rule begins or ends, or data grow too old: compile again."""
+
+    @property
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Give each set with each class in it, but for those of every model."""
+        for name, classes in self.sets.items():
+            if name not in (ALL, ASK):
+                yield from ((name, one) for one in classes)
 
 
-def plan(table: DecisionTable, at: datetime, places: Iterable[str] = ()) -> Plan:
+def plan(
+    table: DecisionTable,
+    catalog: Catalog,
+    ground: Everywhere,
+    at: datetime,
+    *,
+    bodies: bool = True,
+    asks: bool = True,
+) -> Plan:
     """Find what the edge can refuse by itself.
 
-    ``places``: countries that the address data know, where those are more than ISO 3166 lists.
+    ``bodies``: it can read a model from a body; ``asks``: the service decides the rest.
     """
     ruled = _RuledOut(table, at)
-    known = sorted({*countries(), *places})
-    refused = tuple(place for place in known if ruled.everywhere_in(place))
+    places = {place[:2] for said in ground.said for place in said.places}
+    alone = {place: ruled.classes(Said((place,))) for place in sorted({*countries(), *places})}
+    nets = {network: ruled.classes(Said((), network)) for network in NETWORKS}
+    whole, base = frozenset(range(len(ruled.rows))), ruled.classes(Said())
+    settled = [
+        found if (found := ruled.classes(said)) == whole else found - base for said in ground.said
+    ]
+    used = sorted({one for found in settled if found != whole for one in found})
+    letters = {one: f"c{number}" for number, one in enumerate(used)}
+    sets: dict[frozenset[int], str] = {whole: ALL, frozenset(): ASK}
+    for found in settled:
+        sets.setdefault(found, f"s{len(sets) - 1}")
+    edges = (edge for edge in (*_edges(table.rules), ground.until) if edge is not None)
     headers = {name.lower() for rule in table.rules for name, _ in rule.obligations.headers}
+    named = _names(catalog)
     return Plan(
         policy=table.policy.name,
         revision=table.revision,
         made_at=at,
-        refused=refused,
+        refused=tuple(place for place, found in alone.items() if found == whole),
+        networks=tuple(network for network, found in nets.items() if found == whole),
         models=len(table.policy.models),
+        classes=tuple(
+            ModelClass(
+                letters[one],
+                ruled.models[one],
+                tuple(sorted(name for model in ruled.models[one] for name in named[model])),
+                tuple(place for place, found in alone.items() if one in found),
+                tuple(network for network, found in nets.items() if one in found),
+            )
+            for one in used
+        ),
+        sets={
+            name: tuple(letters[one] for one in sorted(found)) if name != ALL else ()
+            for found, name in sets.items()
+        },
+        of=[sets[found] for found in settled],
         headers=tuple(sorted(headers)),
-        rules=tuple(_coverage(table, refused)),
-        until=min((edge for edge in _edges(table.rules) if edge > at), default=None),
+        rules=tuple(cover(table, at, any(settled), bodies=bodies, asks=asks)),
+        until=min((edge for edge in edges if edge > at), default=None),
     )
+
+
+def _names(catalog: Catalog) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {model: [] for model in catalog.models}
+    for name, model in catalog.names.items():
+        found[model].append(name)
+    return found
 
 
 def _edges(rules: Iterable[Rule]) -> Iterator[datetime]:
@@ -85,50 +152,73 @@ def _edges(rules: Iterable[Rule]) -> Iterator[datetime]:
 
 
 class _RuledOut:
-    """Decides whether an address alone settles every model."""
+    """Finds which classes of models some addresses settle."""
 
     def __init__(self, table: DecisionTable, at: datetime) -> None:
         self._table = table
-        lifted = {name for rule in table.rules for name in rule.lifts}
         self._permits: dict[str, int] = {}
-        self._denies = 0
+        by_facts: dict[frozenset[str], int] = {}
+        lifted = lifted_by(table)
         bit = 1
         for rule in table.rules:
             for disjunct in rule.disjuncts:
+                facts = frozenset(one.fact for one in disjunct)
                 if rule.effect is RuleEffect.PERMIT and _ever(rule, at):
                     self._permits[rule.authority] = self._permits.get(rule.authority, 0) | bit
-                elif _denies_alone(rule, disjunct, at) and (rule.absolute or rule.id not in lifted):
-                    self._denies |= bit
+                elif facts <= SEEN and stands(rule, at, lifted):
+                    by_facts[facts] = by_facts.get(facts, 0) | bit
                 bit <<= 1
-        self._rows = self._classes()
-        self._known: dict[tuple[int, int], bool] = {}
-        self.named = _named_subdivisions(table.rules)
+        self._denies = list(by_facts.items())
+        classes: dict[tuple[int, frozenset[str]], list[str]] = {}
+        for model in sorted(table.policy.models):
+            row = (table.every_row(model), table.governing(model))
+            classes.setdefault(row, []).append(model)
+        self.rows = tuple(classes)
+        self.models = tuple(map(tuple, classes.values()))
+        self._named = _named_subdivisions(table.rules)
+        self._known: dict[tuple[str | None, str | None], frozenset[int]] = {}
 
-    def _classes(self) -> dict[tuple[int, frozenset[str]], None]:
-        """Tell models apart by the rules about them, whenever those are in force."""
-        table = self._table
-        return dict.fromkeys(
-            (table.every_row(model), table.governing(model)) for model in table.policy.models
+    def classes(self, said: Said) -> frozenset[int]:
+        """Give the classes that are refused whatever else becomes known.
+
+        Of several candidates the strictest outcome counts, so one that is settled is enough.
+        """
+        found = [self._anywhere_in(place, said.network) for place in said.places or (None,)]
+        return frozenset().union(*found)
+
+    def _anywhere_in(self, place: str | None, network: str | None) -> frozenset[int]:
+        """Ask about a country and every part of it that a rule names: data may know the country
+        only, here or in the service.
+        """
+        parts = [one for one in self._named if place == country_of(one)]
+        return frozenset.intersection(*(self._at(one, network) for one in (place, *parts)))
+
+    def _at(self, place: str | None, network: str | None) -> frozenset[int]:
+        found = self._known.get((place, network))
+        if found is None:
+            found = self._known[place, network] = self._look(place, network)
+        return found
+
+    def _look(self, place: str | None, network: str | None) -> frozenset[int]:
+        given = {ADDRESS: place, NETWORK: network}
+        known: dict[str, Fact] = {
+            name: frozenset({value}) for name, value in given.items() if value is not None
+        }
+        mask = -1
+        for name, fact in known.items():
+            mask &= self._table.entry(name, fact).mask
+        denies = 0
+        for facts, bits in self._denies:
+            if facts <= known.keys():
+                denies |= bits
+        return frozenset(
+            number
+            for number, (row, authorities) in enumerate(self.rows)
+            if self._is_out(row & mask, denies, authorities)
         )
 
-    def everywhere_in(self, country: str) -> bool:
-        """Whether nothing can be permitted from a country, nor from any part that a rule names."""
-        places = (country, *(one for one in self.named if country_of(one) == country))
-        return all(self.at_place(place) for place in places)
-
-    def at_place(self, place: str) -> bool:
-        """Whether no model can be permitted from a place."""
-        fact: Fact = frozenset({place})
-        entry = self._table.entry(ADDRESS, fact)
-        key = (entry.mask, entry.missing)
-        if key not in self._known:
-            self._known[key] = all(
-                self._ruled_out(row & entry.mask, authorities) for row, authorities in self._rows
-            )
-        return self._known[key]
-
-    def _ruled_out(self, possible: int, authorities: frozenset[str]) -> bool:
-        if possible & self._denies or not authorities:
+    def _is_out(self, possible: int, denies: int, authorities: frozenset[str]) -> bool:
+        if possible & denies or not authorities:
             return True
         return any(not possible & self._permits.get(one, 0) for one in authorities)
 
@@ -138,23 +228,10 @@ def _ever(rule: Rule, at: datetime) -> bool:
     return rule.until_at is None or rule.until_at > at
 
 
-def _denies_alone(rule: Rule, disjunct: tuple[Condition, ...], at: datetime) -> bool:
-    """Whether a deny needs the address alone, and does not end."""
-    return (
-        rule.effect is RuleEffect.DENY
-        and {one.fact for one in disjunct} <= {ADDRESS}
-        and rule.in_force(at)
-        and rule.until_at is None
-    )
-
-
 def _named_subdivisions(rules: Iterable[Rule]) -> tuple[str, ...]:
     named = {
         place
-        for rule in rules
-        for disjunct in rule.disjuncts
-        for condition in disjunct
-        if condition.fact == ADDRESS
+        for condition in conditions_on(rules, ADDRESS)
         for group in condition.places
         for place in group.include | group.exclude
         if is_subdivision(place)
@@ -162,56 +239,25 @@ def _named_subdivisions(rules: Iterable[Rule]) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
-def _coverage(table: DecisionTable, refused: tuple[str, ...]) -> Iterator[RuleCoverage]:
-    every = frozenset(table.policy.models)
-    for rule in table.rules:
-        facts = {one.fact for disjunct in rule.disjuncts for one in disjunct}
-        about_all = every <= rule.models
-        denied = _places_denied(rule)
-        if rule.effect is not RuleEffect.DENY:
-            part = ADDRESS in facts and bool(refused)
-            coverage = Coverage.PART if part else Coverage.ASKS
-            why = _lacks(facts, about_all=True)
-        elif about_all and facts == {ADDRESS} and denied <= set(refused):
-            coverage, why = Coverage.EXACT, "the address is enough"
-        elif denied & set(refused):
-            coverage, why = Coverage.PART, _lacks(facts, about_all)
-        else:
-            coverage, why = Coverage.ASKS, _lacks(facts, about_all)
-        yield RuleCoverage(rule.id, rule.effect.value, coverage, why)
-
-
-def _places_denied(rule: Rule) -> set[str]:
-    """Name the countries whose address alone matches a disjunct of a rule."""
-    alone = [disjunct for disjunct in rule.disjuncts if {one.fact for one in disjunct} == {ADDRESS}]
-    return {
-        place
-        for place in countries()
-        for disjunct in alone
-        if all(one.admits(place) for one in disjunct)
-    }
-
-
-def _lacks(facts: set[str], about_all: bool) -> str:
-    more = sorted(facts - {ADDRESS})
-    said = ["the model"] if not about_all else []
-    said += [f"`{name}`" for name in more]
-    return f"needs {', '.join(said)}" if said else "the address, for the permits of others too"
-
-
 def as_dict(made: Plan) -> Mapping[str, object]:
     """Give a plan in JSON values, for ``plan.json``."""
     return {
-        "schema": "bailiwick.edge/1",
+        "schema": "bailiwick.edge/2",
         "policy": made.policy,
         "revision": made.revision,
         "made_at": made.made_at.isoformat(),
         "compile_again_at": made.until.isoformat() if made.until else None,
         "models": made.models,
-        "refused_at_the_edge": list(made.refused),
+        "refused_at_the_edge": {"places": list(made.refused), "networks": list(made.networks)},
+        "models_refused_at_the_edge": [
+            {"models": list(one.models), "places": list(one.places),
+             "networks": list(one.networks)}
+            for one in made.classes
+        ],
         "headers": list(made.headers),
         "rules": [
-            {"rule": r.rule, "effect": r.effect, "edge": r.coverage.value, "why": r.why}
+            {"rule": r.rule, "effect": r.effect, "edge": r.coverage.value, "why": r.why,
+             "missing": list(r.missing), "enforced_by": dict(r.enforced_by)}
             for r in made.rules
         ],
-    }
+    }  # fmt: skip

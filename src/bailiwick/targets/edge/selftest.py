@@ -6,49 +6,64 @@ that was not told whom to believe), so an edge is not ready before it has shown 
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from bailiwick.targets.edge.options import EdgeOptions
-from bailiwick.targets.edge.plan import Plan
+from bailiwick.targets.edge.options import MODELS_PATH, EdgeOptions
+from bailiwick.targets.edge.plan import ALL, ASK, Plan
 
 KEY: Final = "bw_self-test-without-an-account"
 NOWHERE: Final = "203.0.113.1"
-MOST: Final = 12
+MOST: Final = 4
+"""Addresses of each set that are asked for."""
 ANSWERED: Final = (401, 403)
 """What the service says to a key, or a model, that does not exist."""
 _BODY: Final = '{"model":"self-test","max_tokens":1,"messages":[]}'
 
 
-def requests(made: Plan, examples: Mapping[str, str]) -> list[dict[str, Any]]:
-    """List what is sent and what must come back."""
-    refused = [place for place in made.refused if place in examples]
-    asked = [place for place in examples if place not in made.refused]
-    found = [_refused(examples[place], place) for place in refused[:MOST]]
-    home = asked[0] if asked else None
-    for place in refused[:1]:
-        forged = {"x-geo-country": home or "US"}
-        found.append(_refused(examples[place], f"{place}, and it says it is elsewhere", forged))
-    found += [
-        _asked(examples[one], f"{one}: the service answers", *ANSWERED) for one in asked[:MOST]
-    ]
-    for place in (refused or asked)[:1]:
-        forged = {"x-geo-country": place}
-        found.append(_asked(NOWHERE, "no known place, and it says one", *ANSWERED, headers=forged))
-    if home is not None:
-        at = examples[home]
+def requests(
+    made: Plan, examples: Mapping[str, tuple[str, str]], asks: bool, bodies: bool
+) -> list[dict[str, Any]]:
+    """List what is sent and what must come back.
+
+    ``examples``: what an address is, to the address and the name of its set.
+    """
+    by_name = {one.name: one for one in made.classes}
+    answered = ANSWERED if asks else (204,)
+    found: list[dict[str, Any]] = []
+    for what, (address, name) in examples.items():
+        classes = [by_name[one] for one in made.sets[name]]
+        if name == ALL:
+            found.append(_refused(address, what))
+        elif name == ASK:
+            found.append(_asked(address, f"{what}: the service answers", *answered))
+        for one in classes[:2]:
+            path = f"{MODELS_PATH}{one.names[0]}"
+            found.append(_refused(address, f"{what}, {one.names[0]} by its path", path=path))
+            if bodies:
+                raw = _BODY.replace("self-test", one.names[0])
+                found.append(_refused(address, f"{what}, {one.names[0]}", body=raw))
+    everything = [at for at, name in examples.values() if name == ALL]
+    home = next((at for at, name in examples.values() if name == ASK), None)
+    for address in everything[:1]:
+        forged = {"x-geo-country": "US", "x-bailiwick-country": "US"}
+        found.append(_refused(address, "it says it is elsewhere", headers=forged))
+    forged = {"x-geo-country": "US"}
+    found.append(_asked(NOWHERE, "no known place, and it says one", *answered, headers=forged))
+    if home is not None and asks:
         found += [
-            _asked(at, "no body", 400, body=""),
-            _asked(at, "a body that is no JSON", 400, body="{"),
-            _asked(at, "a body that names no model", 400, body="{}"),
-            _asked(at, "a body that names two models", 400, body='{"model":"a","model":"b"}'),
-            _asked(at, "another content type", *ANSWERED, headers={"content-type": "text/plain"}),
-            _asked(at, "a path that nobody listed", 404, path="/v1/files"),
+            _asked(home, "no body", 400, body=""),
+            _asked(home, "a body that is no JSON", 400, body="{"),
+            _asked(home, "a body that names no model", 400, body="{}"),
+            _asked(home, "a body that names two models", 400, body='{"model":"a","model":"b"}'),
+            _asked(home, "another content type", *ANSWERED, headers={"content-type": "text/plain"}),
+            _asked(home, "a path that nobody listed", 404, path="/v1/files"),
         ]
     return found
 
 
-def _refused(address: str, note: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    one = _asked(address, f"{note}: refused", 403, headers=headers)
+def _refused(address: str, note: str, **more: Any) -> dict[str, Any]:
+    one = _asked(address, f"{note}: refused", 403, **more)
     return {**one, "says": "refused at the edge"}
 
 
@@ -61,16 +76,20 @@ def _asked(
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     given = {"content-type": "application/json", "x-api-key": KEY, **(headers or {})}
+    method = "GET" if path.startswith(MODELS_PATH) else "POST"
     return {
-        "note": note, "address": address, "path": path, "headers": given, "body": body,
-        "status": list(status),
+        "note": note, "address": address, "method": method, "path": path, "headers": given,
+        "body": body if method == "POST" else None, "status": list(status),
     }  # fmt: skip
 
 
-def plan_file(made: Plan, options: EdgeOptions, examples: Mapping[str, str]) -> str:
+def plan_file(
+    made: Plan, options: EdgeOptions, examples: Mapping[str, tuple[str, str]], bodies: bool
+) -> str:
     """Write ``selftest.json``."""
-    found = {"url": f"http://{options.selftest}", "requests": requests(made, examples)}
-    return json.dumps(found, indent=1) + "\n"
+    shown = made if options.models else replace(made, sets=dict.fromkeys(made.sets, ()))
+    sent = requests(shown, examples, bool(options.service), bodies)
+    return json.dumps({"url": f"http://{options.selftest}", "requests": sent}, indent=1) + "\n"
 
 
 SCRIPT: Final = '''\
@@ -93,7 +112,8 @@ PLAN = json.loads(Path(__file__).with_name("selftest.json").read_text())
 def ask(one):
     headers = {**one["headers"], "x-forwarded-for": one["address"]}
     url = (sys.argv[1] if len(sys.argv) > 1 else PLAN["url"]) + one["path"]
-    request = urllib.request.Request(url, one["body"].encode(), headers, method="POST")
+    body = one["body"].encode() if one["body"] is not None else None
+    request = urllib.request.Request(url, body, headers, method=one["method"])
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode("utf-8", "replace")
