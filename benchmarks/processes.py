@@ -66,12 +66,7 @@ class Process:
 
     def tree(self) -> list[int]:
         """List this process and its descendants."""
-        found, waiting = [], [self.pid]
-        while waiting:
-            pid = waiting.pop()
-            found.append(pid)
-            waiting += _children(pid)
-        return found
+        return descendants(self.pid)
 
     def cpu_seconds(self) -> float:
         """Give the processor time of the tree so far, user and system."""
@@ -100,6 +95,16 @@ class Process:
             _end(pid)
 
 
+def descendants(pid: int) -> list[int]:
+    """List a process and all that it started, and so on."""
+    found, waiting = [], [pid]
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += _children(pid)
+    return found
+
+
 def _children(pid: int) -> list[int]:
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
@@ -122,6 +127,29 @@ def _resident_mb(pid: int) -> float:
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def peak_mb(command: Sequence[str], pause_s: float = 0.02) -> float:
+    """Run a command; give the most memory that it and its descendants had together.
+
+    Pages that several of them share count once (proportional set size).
+    """
+    peak = 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as popen:
+        while popen.poll() is None:
+            peak = max(peak, sum(map(_proportional_mb, descendants(popen.pid))))
+            time.sleep(pause_s)
+    if popen.returncode:
+        raise Failed(f"{command[0]} ended with status {popen.returncode}")
+    return peak
+
+
+def _proportional_mb(pid: int) -> float:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def _end(pid: int) -> None:

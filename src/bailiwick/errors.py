@@ -7,6 +7,7 @@ a line of its own. A deny is a value and never one of these.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -58,6 +59,10 @@ class BailiwickError(Exception):
         self.message = message
         self.help = help
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come from another process."""
+        return type(self), (self.message, self.help)
+
     def __str__(self) -> str:
         return f"{self.message}\nhelp: {self.help}" if self.help else self.message
 
@@ -68,6 +73,10 @@ class InvalidInput(BailiwickError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come from another process."""
+        return type(self), (self.problems,)
 
     @classmethod
     def of(

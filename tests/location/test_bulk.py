@@ -1,11 +1,20 @@
 """Bulk location says what the locator says of each address."""
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bailiwick.location import BulkLocator, LocationSettings, load_locator, pack
+from bailiwick.location import (
+    AnonymizerSource,
+    BulkLocator,
+    LocatedSource,
+    LocationSettings,
+    load_locator,
+    pack,
+)
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 EDGES = [
@@ -52,3 +61,35 @@ def test_what_no_client_can_have_is_no_address() -> None:
 
     assert bulk.code(b"\0" * 12 + bytes([8, 8, 8, 8])) == 0
     assert bulk.located[0] is None
+
+
+def test_every_source_counts_and_each_may_split_a_block(tmp_path: Path) -> None:
+    (tmp_path / "vpn.txt").write_text("8.8.8.8/32\n8.8.4.0/22\n5.255.255.0/25\n192.0.0.8/30\n")
+    (tmp_path / "feed.csv").write_text("8.8.8.0/28,CA,,,\n193.99.144.64/26,AT,,,\n")
+    for name in ("vpn.txt", "feed.csv"):
+        os.utime(tmp_path / name, (NOW.timestamp(), NOW.timestamp()))
+    settings = LocationSettings(
+        located=(
+            LocatedSource(kind="embedded"),
+            LocatedSource(kind="geofeed", path=str(tmp_path / "feed.csv")),
+        ),
+        anonymizers=(
+            AnonymizerSource(kind="cidr_list", path=str(tmp_path / "vpn.txt"), network="vpn"),
+        ),
+    )
+    locator = load_locator(settings, NOW)
+    bulk = BulkLocator(locator, NOW)
+    starts = ["8.8.8.0", "8.8.4.0", "8.8.3.240", "5.255.255.112", "193.99.144.48", "192.0.0.0"]
+    numbers = np.concatenate(
+        [int.from_bytes(pack(text) or b"", "big") + np.arange(32) for text in starts]
+    ).astype(np.uint32)
+
+    codes = bulk.codes(numbers)
+
+    for number, code in zip(numbers.tolist(), codes.tolist(), strict=True):
+        alone, found = locator.locate(number.to_bytes(4, "big"), NOW), bulk.located[code]
+        assert found is not None
+        assert (found.places, found.network, found.non_routable) == (
+            alone.places, alone.network, alone.non_routable,
+        ), alone.address  # fmt: skip
+    assert {"vpn", None} <= {one.network for one in bulk.located if one}

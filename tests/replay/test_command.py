@@ -150,14 +150,17 @@ def test_stopping_leaves_a_report_that_says_it_is_partial(folder: Path) -> None:
 
 RUN = """
 import signal, sys
+from contextlib import contextmanager
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored around us
-from bailiwick.replay import run
-first = run._Hand._chunk
-def chunk(self, given):
-    first(self, given)
-    print("begun", file=sys.stderr, flush=True)
-run._Hand._chunk = chunk
-from bailiwick.cli import main
+from bailiwick.cli import main, replay
+@contextmanager
+def bar(whole):
+    told = []
+    def progress(size, rows):
+        if rows and not told:
+            told.append(print("begun", file=sys.stderr, flush=True))
+    yield progress
+replay.progress_bar = bar
 main()
 """
 

@@ -1,6 +1,7 @@
 """Access logs: whole blocks and single lines are read alike, and every line is counted."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,37 @@ def test_whatever_stands_in_a_log_every_line_is_a_row_or_skipped(lines: list[str
     for row in rows:
         at = int(row["place"].removeprefix("log:")) - 1
         assert row["model"] in lines[at]
+
+
+@pytest.mark.parametrize(
+    ("at", "wanted"),
+    [
+        ("10/Jun/2026:13:55:36 +0200", "2026-06-10T11:55:36+00:00"),
+        ("01/Jan/2026:00:00:00 -0730", "2026-01-01T07:30:00+00:00"),
+        ("29/Feb/2024:23:59:59 +0000", "2024-02-29T23:59:59+00:00"),
+        ("29/Feb/2026:23:59:59 +0000", None),
+        ("10/Jun/2026:24:00:00 +0000", None),
+        ("10/Jun/2026:23:60:00 +0000", None),
+        ("1a/Jun/2026:23:00:00 +0000", None),
+        ("10/Jum/2026:23:00:00 +0000", None),
+        ("10/Jun/2026:23.00:00 +0000", None),
+        ("10/Jun/2026:2:00:00 +0000", None),
+        ("10/Jun/2026:02:00:00 UTC", None),
+    ],
+)
+def test_a_time_is_read_or_the_line_is_skipped(tmp_path: Path, at: str, wanted: str | None) -> None:
+    path = tmp_path / "access.log"
+    path.write_text("".join(line(at=one) + "\n" for one in (at, at, "10/Jun/2026:00:00:00 +0000")))
+
+    finished, _ = replayed([path])
+
+    totals = finished.totals
+    assert totals.skipped.counts == ({} if wanted else {"not in the format": 2})
+    assert totals.first_us is not None
+    assert totals.last_us is not None
+    times = {datetime.fromtimestamp(us / 1e6, UTC).isoformat()
+             for us in (totals.first_us, totals.last_us)}  # fmt: skip
+    assert times == {"2026-06-10T00:00:00+00:00", *filter(None, [wanted])}
 
 
 def test_a_quote_that_is_never_closed_takes_no_other_line_with_it() -> None:

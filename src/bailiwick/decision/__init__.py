@@ -6,6 +6,7 @@ from bailiwick.decision.batch import (
     Combination,
     Encoded,
     Part,
+    Situation,
     decide_batch,
 )
 from bailiwick.decision.check import check_policy
@@ -40,6 +41,7 @@ from bailiwick.decision.matrix import (
     levels,
     matrix,
 )
+from bailiwick.decision.numbering import Numbering
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
 from bailiwick.decision.universe import conditions_on, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common
@@ -66,5 +68,5 @@ __all__ = [
     "facts_asked", "finding_in_words", "levels", "matrix", "obligations_as_dict",
     "obligations_in_words",
     "ownership_in_words", "permitted_fallbacks", "reason_in_words", "rule_in_words", "run_examples",
-    "BatchDecider", "Combination", "Coming", "Part",
+    "BatchDecider", "Combination", "Coming", "Numbering", "Part", "Situation",
 ]  # fmt: skip

@@ -8,18 +8,15 @@ remembers what earlier batches taught it, and may ask several tables the same qu
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from bailiwick.decision.numbering import Codes, Numbering
 from bailiwick.decision.table import DecisionTable
 from bailiwick.decision.values import Decision
 from bailiwick.facts import UNKNOWN, Fact, Facts
-
-Codes = npt.NDArray[np.integer]
-MOST_DENSE = 1 << 22
-"""Combinations up to which a flat array is used; beyond, the distinct ones are sorted out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,8 @@ class Part:
     codes: Codes
     """Shape (rows,): index into ``values``."""
     values: Sequence[Mapping[str, Fact]]
+    apart: bool = False
+    """Its values are told apart in ``situations``, whether or not a rule does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,16 @@ class Combination:
     """One of them."""
     decisions: tuple[Decision, ...]
     """What each table says."""
+
+
+class Situation(NamedTuple):
+    """Rows that agree in the model, the time and every part."""
+
+    combination: int
+    """Index into ``combinations``."""
+    model: int
+    codes: tuple[int, ...]
+    """For each part the code of its value, or the class where values are folded."""
 
 
 def decide_batch(
@@ -90,6 +99,10 @@ class BatchDecider:
         self.asked = frozenset().union(*(table.asked for table in self.tables))
         self.combinations: list[Combination] = []
         """Every combination met so far; it only grows."""
+        self.situations: list[Situation] = []
+        """What ``situate`` told apart so far; it only grows."""
+        self._of_situation: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self._numbering = Numbering()
         self._numbers: dict[tuple[object, ...], int] = {}
         self._foldings: dict[str, _Folding] = {}
 
@@ -104,54 +117,66 @@ class BatchDecider:
         """Give for every row, shape (rows,), an index into ``combinations``.
 
         ``models`` indexes ``names`` (catalogue ids, ``None`` for unknown ones), ``times`` indexes
-        ``moments``. No two parts have the same fact; a fact that no part has is unknown.
+        ``moments``. The parts are the same ones in every batch, no two of them have the same fact,
+        and a fact that no part has is unknown.
         """
-        columns = [_Column("", models, names)]
-        if len(moments) > 1:
-            columns.append(_Column("", times, moments))
-        columns += [self._folded(part) for part in parts if part.values]
-        keys = _keys(columns, len(models))
-        distinct, index = _distinct(keys, columns)
-        numbers = [self._number(columns, int(key), moments[0]) for key in distinct]
-        decided: npt.NDArray[np.int32] = np.array(numbers, np.int32)[index]
-        return decided
+        found = self.situate(models, names, parts, times, moments)
+        return self._of_situation.take(found)
 
-    def _folded(self, part: Part) -> "_Column":
-        folding = self._foldings.setdefault(part.name, _Folding(self.tables, self.asked))
+    def situate(
+        self,
+        models: Codes,
+        names: Sequence[str | None],
+        parts: Sequence[Part],
+        times: Codes,
+        moments: Sequence[datetime],
+    ) -> npt.NDArray[np.int32]:
+        """Give for every row, shape (rows,), an index into ``situations``."""
+        columns, sizes = [models, times], [len(names), len(moments)]
+        for part in parts:
+            codes, size = (part.codes, len(part.values)) if part.apart else self._folded(part)
+            columns.append(codes)
+            sizes.append(size)
+        numbers, fresh = self._numbering.numbers(columns, sizes)
+        if len(fresh):
+            new = self._numbering.met[len(self.situations) :]
+            self.situations += [self._situation(met, names, parts, moments) for met in new]
+            made = [one.combination for one in self.situations[len(self._of_situation) :]]
+            self._of_situation = np.append(self._of_situation, np.array(made, np.int32))
+        return numbers
+
+    def _folded(self, part: Part) -> tuple[Codes, int]:
+        folding = self._folding(part.name)
         classes = folding.classes(part.values)
-        codes = part.codes if classes is None else classes[part.codes]
-        return _Column(part.name, codes, folding.examples)
+        size = len(folding.examples)
+        return (part.codes if classes is None or size == 1 else classes.take(part.codes)), size
 
-    def _number(self, columns: Sequence["_Column"], key: int, moment: datetime) -> int:
-        """Find the number of a combination; one that is new is decided."""
+    def _folding(self, name: str) -> "_Folding":
+        return self._foldings.setdefault(name, _Folding(self.tables, self.asked))
+
+    def _situation(
+        self,
+        met: tuple[int, ...],
+        names: Sequence[str | None],
+        parts: Sequence[Part],
+        moments: Sequence[datetime],
+    ) -> "Situation":
+        model, time, *codes = met
+        at = moments[time]
         values: dict[str, Fact] = {}
-        at, model, named = moment, None, []
-        for column in reversed(columns):
-            key, number = divmod(key, len(column.examples))
-            example = column.examples[number]
-            if isinstance(example, Mapping):
-                values.update(example)
-                named += [number, column.name]
-            elif isinstance(example, datetime):
-                at = example
-            else:
-                model = example
-        known = (model, at, *named)
+        classes = []
+        for part, code in zip(parts, codes, strict=True):
+            folding = self._folding(part.name)
+            class_ = folding.class_of(part.values[code]) if part.apart and part.values else code
+            classes.append(class_)
+            values |= folding.examples[class_] if part.values else {}
+        known = (names[model], at, *classes)
         if known not in self._numbers:
-            facts = Facts(model, at, values)
+            facts = Facts(names[model], at, values)
             decisions = tuple(table.decide(facts) for table in self.tables)
             self._numbers[known] = len(self.combinations)
             self.combinations.append(Combination(facts, decisions))
-        return self._numbers[known]
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """Classes of one column: what each row has, and one value of each class."""
-
-    name: str
-    codes: Codes
-    examples: Sequence[Mapping[str, Fact] | str | datetime | None]
+        return Situation(self._numbers[known], model, tuple(codes))
 
 
 class _Folding:
@@ -170,12 +195,13 @@ class _Folding:
         if len(values) > len(self._classes):
             self._classes = np.resize(self._classes, 2 * len(values))
         for code in range(self._folded, len(values)):
-            self._classes[code] = found = self._class(values[code])
+            self._classes[code] = found = self.class_of(values[code])
             self._all_apart &= found == code
         self._folded = len(values)
         return None if self._all_apart else self._classes[: len(values)]
 
-    def _class(self, facts: Mapping[str, Fact]) -> int:
+    def class_of(self, facts: Mapping[str, Fact]) -> int:
+        """Give the class of some facts."""
         names = sorted(self._asked & facts.keys())
         same = tuple(
             (name, tuple(table.signature(name, facts[name]) for table in self._tables))
@@ -186,30 +212,3 @@ class _Folding:
             self._known[same] = len(self.examples)
             self.examples.append({name: facts[name] for name in names})
         return self._known[same]
-
-
-def _keys(columns: Sequence[_Column], rows: int) -> Codes:
-    """Write each row's combination of classes as one number, in mixed radix."""
-    size = np.prod([float(len(column.examples)) for column in columns])
-    if size >= 2**62:
-        raise OverflowError("more combinations than can be numbered")
-    dtype = np.int32 if size < 2**31 else np.int64
-    keys: npt.NDArray[Any] = np.zeros(rows, dtype)
-    for column in columns:
-        if len(column.examples) > 1:
-            keys *= dtype(len(column.examples))
-            keys += column.codes.astype(dtype, copy=False)
-    return keys
-
-
-def _distinct(keys: Codes, columns: Sequence[_Column]) -> tuple[Codes, npt.NDArray[np.int32]]:
-    size = int(np.prod([float(len(column.examples)) for column in columns]))
-    if size > max(MOST_DENSE, 2 * len(keys)):
-        distinct, index = np.unique(keys, return_inverse=True)
-        return distinct, index.astype(np.int32)
-    seen = np.zeros(size, np.bool_)
-    seen[keys] = True
-    distinct = np.flatnonzero(seen)
-    place = np.zeros(size, np.int32)
-    place[distinct] = np.arange(len(distinct), dtype=np.int32)
-    return distinct, place[keys]

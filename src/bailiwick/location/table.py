@@ -9,6 +9,7 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, TypeAlias
 
@@ -47,7 +48,7 @@ class AddressTable:
         self._split = 255 if narrow else 65535
         self._pages, self._leaves = _pages(v4, self._split, _Packer(narrow))
         self._v6 = _UpperHalves(v6, self._split, _Packer(narrow))
-        self._batch: _Batch | None = None
+        self._batch: Flat | None = None
 
     def id_of(self, packed: bytes) -> int:
         """Look up a packed address of 4 or 16 bytes, exactly as it is (nothing is unwrapped)."""
@@ -80,8 +81,12 @@ class AddressTable:
     def ids_of_batch(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
         """Look up many IPv4 addresses: an array of indexes into ``answers``."""
         if self._batch is None:  # 16 MiB that only bulk work needs; two builders do no harm
-            self._batch = _Batch(self._pages, self._leaves, self._split)
-        return self._batch.ids_of(addresses)
+            self._batch = self.flat()
+        return self._batch.numbers_of(addresses)
+
+    def flat(self) -> "Flat":
+        """Lay IPv4 out for bulk work; it is not kept."""
+        return Flat.of(self._pages, self._leaves, self._split)
 
     @property
     def places(self) -> tuple[str | None, ...]:
@@ -90,7 +95,7 @@ class AddressTable:
 
     def runs(self) -> tuple[Runs, Runs]:
         """Give the runs of IPv4 and IPv6 back. They are not kept: they would double the memory."""
-        return _runs_v4(_Batch(self._pages, self._leaves, self._split)), self._v6.runs()
+        return _runs_v4(self.flat()), self._v6.runs()
 
     def __len__(self) -> int:
         return self._size
@@ -218,20 +223,30 @@ def _last_of_each(starts: Numbers, ids: Ids, whole: int, marked: int) -> tuple[N
     return starts[last], ids[last]
 
 
-class _Batch:
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
     """IPv4 for bulk work: one number per /24, and 256 more for each that is split."""
 
-    __slots__ = ("blocks", "flat", "leaves", "split")
+    flat: npt.NDArray[Any]
+    """Shape (2**24,)."""
+    blocks: npt.NDArray[np.int64]
+    """The /24 that are split, in order."""
+    leaves: npt.NDArray[Any]
+    """Shape (blocks, 256)."""
+    split: int
+    """What ``flat`` holds for them."""
 
-    def __init__(self, pages: Sequence[_Row], leaves: Mapping[int, _Row], split: int) -> None:
+    @classmethod
+    def of(cls, pages: Sequence[_Row], leaves: Mapping[int, _Row], split: int) -> "Flat":
+        """Join the pages of a trie."""
         dtype = np.uint8 if split == 255 else np.uint16
-        self.flat = np.frombuffer(b"".join(pages), dtype)
-        self.blocks = np.fromiter(leaves, np.int64, len(leaves))
-        self.leaves = np.frombuffer(b"".join(leaves.values()), dtype).reshape(-1, 256)
-        self.split = split
+        rows = np.frombuffer(b"".join(leaves.values()), dtype).reshape(-1, 256)
+        blocks = np.fromiter(leaves, np.int64, len(leaves))
+        return cls(np.frombuffer(b"".join(pages), dtype), blocks, rows, split)
 
-    def ids_of(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = self.flat[addresses >> np.uint32(8)]
+    def numbers_of(self, addresses: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
+        """Look up addresses, shape (rows,)."""
+        found: npt.NDArray[Any] = self.flat.take(addresses >> np.uint32(8))
         finer = np.flatnonzero(found == self.split)
         if len(finer):
             chosen = addresses[finer]
@@ -239,8 +254,17 @@ class _Batch:
             found[finer] = self.leaves[row, chosen & np.uint32(255)]
         return found
 
+    def rows_of(self, blocks: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Look up every address of some /24, in order, all that are split among them.
 
-def _runs_v4(batch: _Batch) -> Runs:
+        Shape (blocks, 256).
+        """
+        rows = np.repeat(self.flat[blocks], 256).reshape(-1, 256)
+        rows[np.searchsorted(blocks, self.blocks)] = self.leaves
+        return rows
+
+
+def _runs_v4(batch: Flat) -> Runs:
     whole = np.append(0, np.flatnonzero(batch.flat[1:] != batch.flat[:-1]) + 1)
     whole = whole[batch.flat[whole] != batch.split]
     split = (batch.blocks[:, None] << 8) + np.arange(256)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bailiwick.catalog import Catalog
-from bailiwick.decision import BatchDecider, Combination, DecisionTable, Part
+from bailiwick.decision import BatchDecider, Combination, DecisionTable, Part, Situation
 from bailiwick.facts import DIMENSIONS, UNKNOWN, Fact, Layer
 from bailiwick.location import BulkLocator, Locator
 from bailiwick.pipeline import location_facts
@@ -42,6 +42,7 @@ REQUEST = tuple(
 )
 NOT_SAID, PERMITTED, DENIED = 0, 1, 2
 """What a row recorded."""
+NOTHING_SAID: Sequence[Mapping[str, Fact]] = ({}, {}, {})
 SAME_PERMIT, NEWLY_DENIED, NEWLY_PERMITTED, SAME_DENY = range(4)
 """What the change does to a row."""
 
@@ -81,16 +82,55 @@ class SharedLocator:
             return self._bulk
 
 
+class Met:
+    """What the numbers of situations stand for; every array has shape (situations,) and grows.
+
+    Rows of one situation have the same model, place, decisions and recorded answer.
+    """
+
+    def __init__(self) -> None:
+        self.models: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.places: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.combinations: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.recorded: npt.NDArray[np.int8] = np.zeros(0, np.int8)
+        self.changes: npt.NDArray[np.int8] = np.zeros(0, np.int8)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def add(self, rows: Sequence[tuple[int, int, int, int, int]]) -> None:
+        """Add situations: model, place, combination, what was recorded, and what changes."""
+        more = np.array(rows, np.int32).T
+        self.models = np.append(self.models, more[0])
+        self.places = np.append(self.places, more[1])
+        self.combinations = np.append(self.combinations, more[2])
+        self.recorded = np.append(self.recorded, more[3].astype(np.int8))
+        self.changes = np.append(self.changes, more[4].astype(np.int8))
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A batch with numbers in place of values; every array has shape (rows,)."""
 
-    models: npt.NDArray[np.int32]
-    places: npt.NDArray[np.int32]
+    situations: npt.NDArray[np.int32]
+    met: Met
+    """What they are."""
     accounts: npt.NDArray[np.int32]
-    combinations: npt.NDArray[np.int32]
-    recorded: npt.NDArray[np.int8]
-    changes: npt.NDArray[np.int8]
+
+    @property
+    def places(self) -> npt.NDArray[np.int32]:
+        """Numbers of the judge's places."""
+        return self.met.places[self.situations]
+
+    @property
+    def combinations(self) -> npt.NDArray[np.int32]:
+        """Numbers of the judge's combinations."""
+        return self.met.combinations[self.situations]
+
+    @property
+    def changes(self) -> npt.NDArray[np.int8]:
+        """What the change does to each row."""
+        return self.met.changes[self.situations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +143,6 @@ class Described:
     parts: tuple[Part, ...]
     accounts: npt.NDArray[np.int32]
     account_names: Sequence[str | None]
-    places: npt.NDArray[np.int32]
 
 
 class Judge:
@@ -127,17 +166,18 @@ class Judge:
         self._locations: _Locations | None = None
         self._groups = {"account": _Group(), "request": _Group(), "recorded location": _Group()}
         self._edges = _edges(tables) if setting.at_recorded else []
-        self._changes = np.zeros(0, np.int8)
+        self.met = Met()
 
     def judge(self, batch: "pa.RecordBatch") -> Judged:
         """Decide every row."""
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         said = self._describe(columns, batch.num_rows)
         times, moments = self._times(columns, batch.num_rows)
-        found = self.decider.decide(said.models, said.names, said.parts, times, moments)
-        recorded = self._recorded(columns, batch.num_rows)
-        changes = self._change(found, recorded)
-        return Judged(said.models, said.places, said.accounts, found, recorded, changes)
+        parts = (*said.parts, self._recorded(columns, batch.num_rows))
+        found = self.decider.situate(said.models, said.names, parts, times, moments)
+        if new := self.decider.situations[len(self.met) :]:
+            self.met.add([self._met(one) for one in new])
+        return Judged(found, self.met, said.accounts)
 
     def describe(self, batch: "pa.RecordBatch") -> "Described":
         """Describe every row by numbers, and decide nothing."""
@@ -147,10 +187,12 @@ class Judge:
     def _describe(self, columns: Mapping[str, Any], rows: int) -> "Described":
         models = self.models.codes(columns[MODEL])
         accounts = self._numbered(columns, ACCOUNT, self.accounts, rows)
-        location, places = self._location(columns, rows)
-        parts = (location, self._account(columns, accounts), self._request(columns, rows))
-        names = self._catalog_ids()
-        return Described(models, names, parts, accounts, self.accounts.texts, places)
+        parts = (
+            self._location(columns, rows),
+            self._account(columns, accounts),
+            self._request(columns, rows),
+        )
+        return Described(models, self.catalog_ids(), parts, accounts, self.accounts.texts)
 
     @property
     def combinations(self) -> Sequence[Combination]:
@@ -164,15 +206,14 @@ class Judge:
     ) -> npt.NDArray[np.int32]:
         return known.codes(columns[name]) if name in columns else np.zeros(rows, np.int32)
 
-    def _catalog_ids(self) -> list[str | None]:
+    def catalog_ids(self) -> list[str | None]:
+        """Resolve the names of ``models``; ``None``: no catalogue knows it."""
         resolve = self.setting.catalog.resolve
         for name in self.models.texts[len(self._ids) :]:
             self._ids.append(resolve(name) if name else None)
         return self._ids
 
-    def _location(
-        self, columns: Mapping[str, Any], rows: int
-    ) -> tuple[Part, npt.NDArray[np.int32]]:
+    def _location(self, columns: Mapping[str, Any], rows: int) -> Part:
         """Take the recorded location; look up the addresses of the rows that have none."""
         if self._locations is None:
             self._locations = _Locations(self.setting, self.asked, self.places, self._locator)
@@ -191,8 +232,7 @@ class Judge:
                 codes[~said] = known.look_up(
                     _where(columns.get(ADDRESS), ~said), int((~said).sum())
                 )
-        part = Part("location", codes, known.facts)
-        return part, np.array(known.place_codes, np.int32)[codes]
+        return Part("location", codes, known.facts, apart=True)
 
     def _account(self, columns: Mapping[str, Any], accounts: npt.NDArray[np.int32]) -> Part:
         named: list[tuple[str, npt.NDArray[np.int32], Dictionary]] = []
@@ -237,28 +277,25 @@ class Judge:
         first = datetime(1970, 1, 1, tzinfo=UTC)
         return np.searchsorted(edges, at, "right"), [first, *self._edges]
 
-    def _recorded(self, columns: Mapping[str, Any], rows: int) -> npt.NDArray[np.int8]:
+    def _recorded(self, columns: Mapping[str, Any], rows: int) -> Part:
+        """Tell rows apart by what they recorded; no rule asks."""
         if RECORDED not in columns:
-            return np.zeros(rows, np.int8)
+            return Part("recorded", np.zeros(rows, np.int8), NOTHING_SAID[:1], apart=True)
         array = columns[RECORDED]
         meaning = {"permit": PERMITTED, "deny": DENIED}
         said = [meaning.get(one or "", NOT_SAID) for one in array.dictionary.to_pylist()]
         codes = np.array([*said, NOT_SAID], np.int8)
-        found: npt.NDArray[np.int8] = codes[numbers(array.indices, np.int32, len(codes) - 1)]
-        return found
+        found = codes.take(numbers(array.indices, np.int32, len(codes) - 1))
+        return Part("recorded", found, NOTHING_SAID, apart=True)
 
-    def _change(
-        self, found: npt.NDArray[np.int32], recorded: npt.NDArray[np.int8]
-    ) -> npt.NDArray[np.int8]:
-        """Tell what changes; by the baseline, else by what was recorded."""
-        for one in self.combinations[len(self._changes) :]:
-            denied = [not decision.permitted for decision in one.decisions]
-            before = denied[0] if len(denied) > 1 else False
-            self._changes = np.append(self._changes, np.int8(denied[-1] + 2 * before))
-        changes = self._changes[found]
-        if self.setting.old is None:
-            changes += np.int8(2) * (recorded == DENIED)
-        return changes
+    def _met(self, one: Situation) -> tuple[int, int, int, int, int]:
+        """Describe a situation; what changes is by the baseline, else by what was recorded."""
+        assert self._locations is not None  # noqa: S101 - a situation has a location
+        location, *_, recorded = one.codes
+        denied = [not each.permitted for each in self.combinations[one.combination].decisions]
+        before = denied[0] if len(denied) > 1 else recorded == DENIED
+        place = self._locations.place_codes[location]
+        return one.model, place, one.combination, recorded, denied[-1] + 2 * before
 
 
 def _where(array: Any, keep: npt.NDArray[np.bool_]) -> Any:
@@ -290,6 +327,8 @@ class _Group:
         self._numbers: dict[tuple[tuple[str, str | None], ...], int] = {}
         self._dictionaries: dict[str, Dictionary] = {}
         self._direct: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self._same = True
+        """Whether a column alone has the numbers that its combinations have."""
 
     def recorded(
         self, columns: Mapping[str, Any], names: Sequence[str]
@@ -316,8 +355,10 @@ class _Group:
             column, codes, known = named[0]
             new = known.texts[len(self._direct) :]
             numbered = [self._number(((column, text),), read) for text in new]
-            self._direct = np.append(self._direct, np.array(numbered, np.int32))
-            return Part(name, self._direct[codes], self.values)
+            if new:
+                self._direct = np.append(self._direct, np.array(numbered, np.int32))
+                self._same = bool((self._direct == np.arange(len(self._direct))).all())
+            return Part(name, codes if self._same else self._direct.take(codes), self.values)
         key = np.zeros(rows, np.int64)
         for _, codes, known in named:
             key = key * len(known.texts) + codes
@@ -362,7 +403,7 @@ class _Locations:
         for one in bulk.located[len(self._of_bulk) :]:
             facts = location_facts(one) if one else {}
             self._of_bulk = np.append(self._of_bulk, np.int32(self._add(facts)))
-        return self._of_bulk[codes]
+        return self._of_bulk.take(codes)
 
     def of_recorded(
         self, coded: Sequence[tuple[str, npt.NDArray[np.int32]]]
@@ -392,7 +433,7 @@ class _Locations:
         return len(self.facts) - 1
 
 
-def bulk_codes(bulk: BulkLocator, addresses: Any) -> npt.NDArray[np.int32]:
+def bulk_codes(bulk: BulkLocator, addresses: Any) -> npt.NDArray[np.integer[Any]]:
     """Give numbers to the locations of an Arrow array of packed addresses of 4 or 16 bytes."""
     quick = ipv4_numbers(addresses)
     if quick is not None:

@@ -4,13 +4,11 @@ Files must be where every worker can read them. Without ``RAY_ADDRESS`` a local 
 loopback only, and stopped again. Ray is told to send no usage statistics.
 """
 
-import copyreg
 import os
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,7 +52,6 @@ def running(workers: int) -> Iterator[Any]:
         raise BailiwickError(
             "the Ray engine needs `ray`", "pip install 'bailiwick[ray]'"
         ) from error
-    copyreg.pickle(MappingProxyType, _proxy)
     ours = not ray.is_initialized()
     if ours:
         _start(ray, workers)
@@ -79,11 +76,6 @@ def _start(ray: Any, workers: int) -> None:
         logging_level="error",
         _node_ip_address=LOOPBACK,
     )
-
-
-def _proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[Any, tuple[Any]]:
-    """Write a read-only mapping for another process."""
-    return MappingProxyType, (dict(proxy),)
 
 
 class DecideRows:

@@ -128,7 +128,7 @@ class Dictionary:
     def codes(self, array: "pa.DictionaryArray") -> npt.NDArray[np.int32]:
         """Give the number of every row of a dictionary array, shape (rows,)."""
         remap = self._remap(array.dictionary)
-        codes: npt.NDArray[np.int32] = remap[numbers(array.indices, np.int32, len(remap) - 1)]
+        codes: npt.NDArray[np.int32] = remap.take(numbers(array.indices, np.int32, len(remap) - 1))
         return codes
 
     def _remap(self, values: "pa.Array") -> npt.NDArray[np.int32]:

@@ -1,25 +1,19 @@
 """Add up what the change does: requests, tokens and cost by place, model, account, day and reason.
 
 Each worker has a tally of its own, over the numbers of its own judge; at the end a tally is written
-out with texts in place of numbers, and those of all workers are added.
+out with texts in place of numbers, and those of all workers are added. Rows are counted by
+situation and day, and by account; everything else follows from these sums.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bailiwick.decision import Combination
-from bailiwick.replay.judge import (
-    DENIED,
-    NEWLY_DENIED,
-    NEWLY_PERMITTED,
-    NOT_SAID,
-    Judge,
-    Judged,
-)
+from bailiwick.decision import Combination, Numbering
+from bailiwick.replay.judge import DENIED, NEWLY_DENIED, NEWLY_PERMITTED, NOT_SAID, Judge, Judged
 from bailiwick.replay.prices import Price
 from bailiwick.replay.rows import AT, COST, REQUESTS, TOKENS_IN, TOKENS_OUT, Read, Skipped, numbers
 
@@ -27,10 +21,19 @@ MEASURES = ("requests", "tokens_in", "tokens_out", "cost_usd")
 CHANGES = ("permitted", "newly_denied", "newly_permitted", "denied")
 """Both times permitted; newly denied; newly permitted; both times denied."""
 DAY_US = 86_400_000_000
+BLOCK = 1 << 16
+"""Rows that are counted at once: what is worked on fits into the cache of one core."""
 MOST_SEEN = 64_000_000
 """Cells of what each account uses and from where, as far as that is kept."""
 
+_REQUESTS = np.array([1.0, 0, 0, 0])
+"""Of the measures requests alone."""
+
+MOST_EDGES = 1000
+"""Days of a batch up to which each is looked for in times that are in order."""
 Sums = npt.NDArray[np.float64]
+Measure = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.integer[Any]]
 
 
 @dataclass
@@ -88,250 +91,274 @@ class Tally:
         self.skipped = Skipped()
         self.rows = 0
         self._judge, self._price = judge, price
-        self._pairs = _Grid()
-        self._accounts = _Grid()
-        self._days = _Grid()
-        self._combinations = _Grid()
-        self._examples: dict[int, str] = {}
-        self._seen = [np.zeros((0, 0), np.bool_), np.zeros((0, 0), np.bool_)]
+        self._days = _Days()
+        self._cells = Numbering()
+        """Situation and day."""
+        self._sums = {recorded: _Counted() for recorded in (True, False)}
+        """By whether the cost was recorded; where it was not, it follows from the tokens."""
+        self._accounts = _Counted()
+        self._examples: dict[tuple[int, int], str] = {}
+        """Where the first row of each combination and change stands."""
+        self._seen = (_Seen(), _Seen())
         self._prices: npt.NDArray[np.float64] = np.zeros((0, 2))
         self._unpriced = 0
-        self._recorded = [0, 0]
-        self._first: int | None = None
-        self._last: int | None = None
 
     def add(self, read: Read) -> None:
         """Judge and count a batch."""
-        batch = read.batch
-        if batch.num_rows == 0:
-            return
+        for start in range(0, read.batch.num_rows, BLOCK):
+            self._add(read.batch.slice(start, BLOCK), start, read)
+
+    def _add(self, batch: Any, start: int, read: Read) -> None:
         judged = self._judge.judge(batch)
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        days = self._days.codes(columns.get(AT), batch.num_rows)
+        sizes = [len(judged.met), len(self._days.days)]
+        cells, fresh = self._cells.numbers([judged.situations, days], sizes)
         measures = self._measures(columns, judged)
-        models, places = len(self._judge.models.texts), len(self._judge.places.texts)
-        rows = _Rows.of(judged.changes, measures)
-        self._pairs.add([(judged.places, places), (judged.models, models)], rows)
-        self._accounts.add([(judged.accounts, len(self._judge.accounts.texts))], rows)
-        count = len(self._judge.combinations)
-        cells = self._combinations.add([(judged.combinations, count)], rows, whole=True)
-        self._keep_examples(cells, read)
-        self._add_days(columns, judged, models, rows)
-        self._see(judged, rows.changed)
-        said = judged.recorded != NOT_SAID
-        if said.any():
-            self._recorded[0] += int(said.sum())
-            self._recorded[1] += int((judged.recorded == DENIED).sum())
+        recorded = measures[-1] is not None
+        self._sums[recorded].add(cells, len(self._cells.met), measures)
+        self._add_accounts(judged, measures)
+        self._keep_examples(judged.situations[fresh], start + np.asarray(fresh), read)
         self.rows += batch.num_rows
 
-    def totals(self) -> Totals:
-        """Write everything out by text."""
-        judge = self._judge
-        accounts, models, places = judge.accounts.texts, judge.models.texts, judge.places.texts
-        totals = Totals(rows=self.rows, unpriced=self._unpriced, skipped=self.skipped)
-        totals.recorded = (self._recorded[0], self._recorded[1])
-        totals.first_us, totals.last_us = self._first, self._last
-        totals.by_pair = {(places[p], models[m]): s for (p, m), s in self._pairs.items()}
-        totals.by_account = {accounts[a]: sums for (a,), sums in self._accounts.items()}
-        totals.by_day = {(day - 1, models[m]): sums for (day, m), sums in self._days.items()}
-        totals.by_combination = [
-            (judge.combinations[c], sums, [self._examples.get(4 * c + one) for one in range(4)])
-            for (c,), sums in self._combinations.items()
-        ]
-        totals.used = self._used(accounts, places, models)
-        return totals
+    def _add_accounts(self, judged: Judged, measures: Sequence[Measure | None]) -> None:
+        """Count requests, and of rows in which something changes tokens and cost too."""
+        met, many = judged.met, len(self._judge.accounts.texts)
+        changes = met.changes.take(judged.situations)
+        cells = judged.accounts * np.int32(len(CHANGES)) + changes
+        self._accounts.add(cells, many * len(CHANGES), measures[:1])
+        changed = np.flatnonzero((changes == NEWLY_DENIED) | (changes == NEWLY_PERMITTED))
+        if not len(changed):
+            return
+        of_changed = [None if values is None else values[changed] for values in measures]
+        accounts, situations = judged.accounts[changed], judged.situations[changed]
+        models, places = met.models.take(situations), met.places.take(situations)
+        if of_changed[-1] is None:
+            of_changed[-1] = np.nan_to_num(self._of_tokens(models, of_changed[1], of_changed[2]))
+        self._accounts.add(cells[changed], many * len(CHANGES), of_changed, counted=True)
+        self._seen[0].add(accounts, many, places, len(self._judge.places.texts))
+        self._seen[1].add(accounts, many, models, len(self._judge.models.texts))
+
+    def _keep_examples(self, situations: Codes, rows: Codes, read: Read) -> None:
+        met = self._judge.met
+        for situation, row in zip(situations.tolist(), rows.tolist(), strict=True):
+            key = int(met.combinations[situation]), int(met.changes[situation])
+            if key not in self._examples:
+                self._examples[key] = read.place(row)
 
     # -- measures ------------------------------------------------------------------------------
 
-    def _measures(
-        self, columns: Mapping[str, Any], judged: Judged
-    ) -> list[npt.NDArray[Any] | None]:
-        """Give requests, tokens in and out, and cost of every row; ``None``: 1, or nothing."""
+    def _measures(self, columns: Mapping[str, Any], judged: Judged) -> list[Measure | None]:
+        """Give requests, tokens in and out, and cost of every row; ``None``: 1, 0, or not said."""
         requests = numbers(columns[REQUESTS], np.float64, 1) if REQUESTS in columns else None
         tokens_in = numbers(columns[TOKENS_IN], np.float64) if TOKENS_IN in columns else None
         tokens_out = numbers(columns[TOKENS_OUT], np.float64) if TOKENS_OUT in columns else None
-        cost = self._cost(columns, judged, tokens_in, tokens_out)
+        cost = None
+        if COST not in columns and tokens_in is None and tokens_out is None:
+            cost = np.zeros(len(judged.situations))
+            self._unpriced += len(cost)
+        elif COST in columns:
+            cost = numbers(columns[COST], np.float64, np.nan)
+            if columns[COST].null_count:
+                models = judged.met.models[judged.situations]
+                cost = np.where(
+                    np.isnan(cost), self._of_tokens(models, tokens_in, tokens_out), cost
+                )
+                self._unpriced += int(np.isnan(cost).sum())
+                cost = np.nan_to_num(cost)
         return [requests, tokens_in, tokens_out, cost]
 
-    def _cost(
-        self,
-        columns: Mapping[str, Any],
-        judged: Judged,
-        tokens_in: npt.NDArray[np.float64] | None,
-        tokens_out: npt.NDArray[np.float64] | None,
-    ) -> npt.NDArray[np.float64] | None:
-        """Take the recorded cost; where there is none, tokens at their price."""
-        recorded = columns.get(COST)
-        if recorded is not None and not recorded.null_count:
-            return numbers(recorded, np.float64)
-        if tokens_in is None and tokens_out is None and recorded is None:
-            self._unpriced += len(judged.models)
-            return None
+    def _of_tokens(
+        self, models: Codes, tokens_in: Measure | None, tokens_out: Measure | None
+    ) -> Measure:
+        """Price the tokens of rows or cells by model; NaN where that cannot be done."""
         prices = self._model_prices()
-        cost = np.zeros(len(judged.models))
+        if tokens_in is None and tokens_out is None:
+            return np.full(len(models), np.nan)
+        cost = np.zeros(len(models))
         for at, tokens in enumerate((tokens_in, tokens_out)):
-            if tokens is not None:
-                cost += tokens * prices[:, at][judged.models]
-        if recorded is not None:
-            said = numbers(recorded, np.float64, np.nan)
-            cost = np.where(np.isnan(said), cost, said)
-        unknown = np.isnan(cost)
-        self._unpriced += int(unknown.sum())
-        return np.where(unknown, 0.0, cost) if unknown.any() else cost
+            cost += prices[:, at].take(models) * (0 if tokens is None else tokens)
+        return cost
 
     def _model_prices(self) -> npt.NDArray[np.float64]:
         """Give USD for one token in and out of every model, shape (models, 2); NaN: unknown."""
-        names, ids = self._judge.models.texts, self._judge._catalog_ids()
-        for name, id_ in zip(names[len(self._prices) :], ids[len(self._prices) :], strict=True):
-            price = self._price.get(id_ or name or "")
-            pair = (price.input, price.output) if price else (np.nan, np.nan)
-            self._prices = np.vstack([self._prices, np.array([pair], np.float64) / 1e6])
+        names, ids = self._judge.models.texts, self._judge.catalog_ids()
+        if len(names) > len(self._prices):
+            found = [
+                self._price.get(id_ or name or "") for name, id_ in zip(names, ids, strict=True)
+            ]
+            pairs = [(one.input, one.output) if one else (np.nan, np.nan) for one in found]
+            self._prices = np.array(pairs, np.float64) / 1e6
         return self._prices
 
-    # -- days, examples, what accounts use -----------------------------------------------------
+    # -- the end -------------------------------------------------------------------------------
 
-    def _add_days(
-        self,
-        columns: Mapping[str, Any],
-        judged: Judged,
-        models: int,
-        rows: "_Rows",
-    ) -> None:
-        if AT not in columns:
-            days = np.zeros(len(judged.models), np.int32)
-        else:
-            at = numbers(columns[AT].cast("int64"), np.int64, -1)
-            first, last = int(at.min()), int(at.max())
-            self._first = first if self._first is None else min(self._first, first)
-            self._last = last if self._last is None else max(self._last, last)
-            days = (at // DAY_US + 1).astype(np.int32)
-        low = int(days.min())
-        span = int(days.max()) - low + 1
-        self._days.add([(days - low, span), (judged.models, models)], rows, low)
+    def totals(self) -> Totals:
+        """Write everything out by text."""
+        judge, met = self._judge, self._judge.met
+        accounts, models, places = judge.accounts.texts, judge.models.texts, judge.places.texts
+        totals = Totals(rows=self.rows, skipped=self.skipped)
+        totals.first_us, totals.last_us = self._days.first, self._days.last
+        cells = np.array(self._cells.met, np.int32).reshape(-1, 2)
+        rows, sums = self._all_sums(met.models[cells[:, 0]])
+        totals.unpriced = self._unpriced
+        of_cell = [each[cells[:, 0]] for each in (met.models, met.places, met.combinations)]
+        changes = met.changes[cells[:, 0]]
+        changed = (changes == NEWLY_DENIED) | (changes == NEWLY_PERMITTED)
+        only_changed = sums * np.where(changed[:, None], 1, _REQUESTS)
+        for (at, model), each in _grouped((of_cell[1], of_cell[0]), changes, only_changed):
+            totals.by_pair[places[at], models[model]] = each
+        for (day, model), each in _grouped((cells[:, 1], of_cell[0]), changes, only_changed):
+            totals.by_day[self._days.days[day], models[model]] = each
+        for (number,), each in _grouped((of_cell[2],), changes, sums):
+            found = [self._examples.get((number, one)) for one in range(len(CHANGES))]
+            totals.by_combination.append((judge.combinations[number], each, found))
+        said = met.recorded[cells[:, 0]]
+        totals.recorded = int(rows[said != NOT_SAID].sum()), int(rows[said == DENIED].sum())
+        by_account = self._accounts.sums.T.reshape(-1, len(CHANGES), len(MEASURES))
+        for at, each in enumerate(by_account):
+            if each[:, 0].any():
+                totals.by_account[accounts[at]] = each.copy()
+        totals.used = self._used()
+        return totals
 
-    def _keep_examples(self, cells: npt.NDArray[np.integer[Any]], read: Read) -> None:
-        size = 4 * len(self._judge.combinations)
-        if len(self._examples) == size:
-            return
-        found = np.flatnonzero(self._combinations.last > 0)
-        for cell in found.tolist():
-            if cell not in self._examples:
-                self._examples[cell] = read.place(int(np.argmax(cells == cell)))
+    def _all_sums(self, models: Codes) -> tuple[npt.NDArray[np.int64], Sums]:
+        """Give rows, shape (cells,), and sums, shape (cells, measures), with every cost."""
+        rows, sums = np.zeros(len(models), np.int64), np.zeros((len(MEASURES), len(models)))
+        for recorded, counted in self._sums.items():
+            counted.grow(len(models))
+            rows += counted.rows
+            sums += counted.sums
+            if not recorded:
+                cost = self._of_tokens(models, counted.sums[1], counted.sums[2])
+                self._unpriced += int(counted.rows[np.isnan(cost)].sum())
+                sums[3] += np.nan_to_num(cost)
+        return rows, sums.T
 
-    def _see(self, judged: Judged, changed: npt.NDArray[np.intp]) -> None:
-        if not len(changed):
-            return
-        accounts = judged.accounts[changed]
-        rows = len(self._judge.accounts.texts)
-        sizes = (len(self._judge.places.texts), len(self._judge.models.texts))
-        if rows * sum(sizes) > MOST_SEEN:
-            return
-        for at, codes in enumerate((judged.places[changed], judged.models[changed])):
-            self._seen[at] = _grown(self._seen[at], rows, sizes[at])
-            self._seen[at][accounts, codes] = True
-
-    def _used(
-        self,
-        accounts: Sequence[str | None],
-        places: Sequence[str | None],
-        models: Sequence[str | None],
-    ) -> dict[str, tuple[set[str | None], set[str | None]]]:
-        used: dict[str, tuple[set[str | None], set[str | None]]] = {}
-        for at, texts in enumerate((places, models)):
-            for account, code in np.argwhere(self._seen[at]).tolist():
-                name = accounts[account]
-                if name is not None:
-                    used.setdefault(name, (set(), set()))[at].add(texts[code])
-        return used
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What is counted of a batch. Where nothing changes only requests are counted, but in all."""
-
-    changes: npt.NDArray[np.int8]
-    measures: Sequence[npt.NDArray[Any] | None]
-    changed: npt.NDArray[np.intp]
-    """Rows in which something changes, and their measures."""
-    of_changed: Sequence[npt.NDArray[Any] | None]
-
-    @classmethod
-    def of(
-        cls, changes: npt.NDArray[np.int8], measures: Sequence[npt.NDArray[Any] | None]
-    ) -> "_Rows":
-        changed = np.flatnonzero((changes == NEWLY_DENIED) | (changes == NEWLY_PERMITTED))
-        of_changed = [None if values is None else values[changed] for values in measures]
-        return cls(changes, measures, changed, of_changed)
+    def _used(self) -> dict[str, tuple[set[str | None], set[str | None]]]:
+        judge = self._judge
+        places, models = (
+            seen.by_account(names.texts)
+            for seen, names in zip(self._seen, (judge.places, judge.models), strict=True)
+        )
+        return {
+            name: (places[at], models.get(at, set()))
+            for at, name in enumerate(judge.accounts.texts)
+            if name is not None and at in places
+        }
 
 
-class _Grid:
-    """Sums in dense cells, shape (sizes..., 4 changes, 4 measures), that grows with the numbers."""
+class _Counted:
+    """Rows and sums of measures in numbered cells; there may be more of them in every batch."""
 
     def __init__(self) -> None:
-        self._sums: npt.NDArray[np.float64] | None = None
-        self._low = 0
-        self.last: npt.NDArray[np.float64] = np.zeros(0)
-        """Requests in each cell of the last batch, flat."""
+        self.rows: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self.sums: npt.NDArray[np.float64] = np.zeros((len(MEASURES), 0))
 
     def add(
         self,
-        axes: Sequence[tuple[npt.NDArray[np.integer[Any]], int]],
-        rows: _Rows,
-        low: int = 0,
+        cells: Codes,
+        size: int,
+        measures: Sequence[Measure | None],
         *,
-        whole: bool = False,
-    ) -> npt.NDArray[np.integer[Any]]:
-        """Add rows; the first axis counts from ``low``. Returns the flat cell of each row.
-
-        ``whole``: tokens and cost are wanted where nothing changes too.
-        """
-        cells = np.zeros(len(rows.changes), np.intp)
-        for codes, size in axes:
-            cells *= size
-            cells += codes
-        cells *= 4
-        cells += rows.changes
-        sizes = [size for _, size in axes]
-        flat = int(np.prod(sizes)) * 4
-        self.last = np.bincount(cells, rows.measures[0], flat).astype(np.float64)
-        found = np.zeros((flat, len(MEASURES)))
-        found[:, 0] = self.last
-        each = cells if whole else cells[rows.changed]
-        for at, values in enumerate((rows.measures if whole else rows.of_changed)[1:], 1):
+        counted: bool = False,
+    ) -> None:
+        """Add rows, each to its cell. ``counted``: their number and requests have been already."""
+        self.grow(size)
+        cells = cells.astype(np.intp)
+        if not counted:
+            rows = np.bincount(cells, minlength=size)
+            self.rows += rows
+            self.sums[0] += rows if measures[0] is None else np.bincount(cells, measures[0], size)
+        for at, values in enumerate(measures[1:], 1):
             if values is not None:
-                found[:, at] = np.bincount(each, values, flat)
-        self._take(found.reshape(*sizes, 4, len(MEASURES)), low)
-        return cells
+                self.sums[at] += np.bincount(cells, values, size)
 
-    def _take(self, found: npt.NDArray[np.float64], low: int) -> None:
-        if self._sums is None:
-            self._sums, self._low = found, low
-            return
-        start = min(self._low, low)
-        ends = (self._low + len(self._sums), low + len(found))
-        shape = (max(ends) - start, *map(max, self._sums.shape[1:], found.shape[1:]))
-        if shape != self._sums.shape or start != self._low:
-            grown = np.zeros(shape)
-            _part(grown, self._sums, self._low - start)[...] = self._sums
-            self._sums, self._low = grown, start
-        _part(self._sums, found, low - start)[...] += found
-
-    def items(self) -> list[tuple[tuple[int, ...], Sums]]:
-        """List the cells that are not empty, by their numbers."""
-        if self._sums is None:
-            return []
-        filled = np.argwhere(self._sums[..., 0].any(axis=-1)).tolist()
-        return [((at[0] + self._low, *at[1:]), self._sums[tuple(at)].copy()) for at in filled]
+    def grow(self, size: int) -> None:
+        """Make room for more cells."""
+        more = size - len(self.rows)
+        if more > 0:
+            self.rows = np.append(self.rows, np.zeros(more, np.int64))
+            self.sums = np.append(self.sums, np.zeros((len(MEASURES), more)), axis=1)
 
 
-def _part(whole: npt.NDArray[Any], like: npt.NDArray[Any], start: int) -> npt.NDArray[Any]:
-    """View the part of an array that has the shape of another, from ``start`` of the first axis."""
-    rest = tuple(slice(0, size) for size in like.shape[1:])
-    return whole[(slice(start, start + len(like)), *rest)]
+class _Days:
+    """Numbers for days, and the first and last time."""
+
+    def __init__(self) -> None:
+        self.days: list[int] = []
+        """Days since 1970; -1: no time."""
+        self.first: int | None = None
+        self.last: int | None = None
+        self._numbers: dict[int, int] = {}
+
+    def codes(self, times: Any, rows: int) -> Codes:
+        """Give the number of every row's day."""
+        if times is None:
+            return np.full(rows, self._number(-1), np.int32)
+        at = numbers(times.cast("int64"), np.int64, -1)
+        in_order = bool((at[1:] >= at[:-1]).all())
+        first, last = (int(at[0]), int(at[-1])) if in_order else (int(at.min()), int(at.max()))
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+        days = range(first // DAY_US, last // DAY_US + 1)
+        if in_order and len(days) < MOST_EDGES:
+            ends = np.searchsorted(at, [(day + 1) * DAY_US for day in days])
+            counts = np.diff(ends, prepend=0)
+            found = [self._number(day) if n else 0 for day, n in zip(days, counts, strict=True)]
+            return np.repeat(np.array(found, np.int32), counts)
+        if len(days) >= rows:
+            distinct, index = np.unique(at // DAY_US, return_inverse=True)
+            return np.array([self._number(day) for day in distinct.tolist()], np.int32)[index]
+        since = at // DAY_US - days[0]
+        code_of = np.zeros(len(days), np.int32)
+        met = np.flatnonzero(np.bincount(since))
+        code_of[met] = [self._number(days[day]) for day in met.tolist()]
+        return code_of.take(since)
+
+    def _number(self, day: int) -> int:
+        if day not in self._numbers:
+            self._numbers[day] = len(self.days)
+            self.days.append(day)
+        return self._numbers[day]
 
 
-def _grown(array: npt.NDArray[np.bool_], rows: int, columns: int) -> npt.NDArray[np.bool_]:
-    if array.shape[0] >= rows and array.shape[1] >= columns:
-        return array
-    grown = np.zeros((max(rows, array.shape[0]), max(columns, array.shape[1])), np.bool_)
-    grown[: array.shape[0], : array.shape[1]] = array
-    return grown
+class _Seen:
+    """Which codes each account had, as far as that is kept."""
+
+    def __init__(self) -> None:
+        self._seen: npt.NDArray[np.bool_] = np.zeros((0, 0), np.bool_)
+
+    def add(self, accounts: Codes, many: int, codes: Codes, size: int) -> None:
+        """Note the codes of some rows; ``many`` accounts and codes below ``size`` are known."""
+        rows, width = self._seen.shape
+        if many > rows or size > width:
+            rows = max(2 * rows, many) if many > rows else rows
+            width = max(2 * width, size) if size > width else width
+            if rows * width > MOST_SEEN:
+                return
+            grown = np.zeros((rows, width), np.bool_)
+            grown[: self._seen.shape[0], : self._seen.shape[1]] = self._seen
+            self._seen = grown
+        self._seen.reshape(-1)[accounts.astype(np.intp) * width + codes] = True
+
+    def by_account(self, texts: Sequence[str | None]) -> dict[int, set[str | None]]:
+        """Give what was seen of each account, by its number."""
+        return {
+            at: {texts[code] for code in np.flatnonzero(self._seen[at]).tolist()}
+            for at in np.flatnonzero(self._seen.any(axis=1)).tolist()
+        }
+
+
+def _grouped(
+    columns: Sequence[Codes], changes: Codes, sums: npt.NDArray[np.float64]
+) -> Iterator[tuple[tuple[int, ...], Sums]]:
+    """Add up cells that agree in the columns: their codes, and sums by change."""
+    if not len(changes):
+        return
+    groups = Numbering()
+    found, first = groups.numbers(columns, [int(column.max()) + 1 for column in columns])
+    del first
+    whole = np.zeros((len(groups.met), len(CHANGES), len(MEASURES)))
+    np.add.at(whole, (found, changes), sums)
+    yield from zip(groups.met, whole, strict=True)

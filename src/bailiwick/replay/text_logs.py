@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from bailiwick.errors import InvalidInput
 from bailiwick.location import pack
-from bailiwick.replay.addresses import packed
+from bailiwick.replay.addresses import characters, packed
 from bailiwick.replay.rows import Read, Skipped, arrow, batch, numbers
 
 if TYPE_CHECKING:
@@ -423,21 +423,92 @@ def _figure(value: bytes, kind: type) -> Any:
 
 
 def _times(array: Any, zones: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
-    """Read times; each distinct one once."""
+    """Read times: those of nginx's own form all at once, of the others each distinct one once."""
+    at = np.zeros(len(array), np.int64)
+    known = np.zeros(len(array), np.bool_)
+    if zones is not None:
+        at, known = _local_times(array, zones)
+    rest = np.flatnonzero(~known)
+    if len(rest):
+        at[rest], known[rest] = _other_times(array.take(arrow().array(rest)), zones, rest)
+    return arrow().array(at).cast(arrow().timestamp("us", tz="UTC")), known
+
+
+def _other_times(
+    array: Any, zones: Any, rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     values, codes = _distinct(array)
     if zones is None:
         each = [_time(value.decode("latin-1").strip("[]")) for value in values]
     else:
-        offsets, zone_codes = _distinct(zones)
+        offsets, zone_codes = _distinct(zones.take(arrow().array(rows)))
         pairs, codes = np.unique(
             codes.astype(np.int64) * len(offsets) + zone_codes, return_inverse=True
         )
         split = [divmod(pair, len(offsets)) for pair in pairs.tolist()]
         whole = [values[value] + b" " + offsets[offset] for value, offset in split]
         each = [_time(text.decode("latin-1").strip("[]")) for text in whole]
-    known = np.array([one is not None for one in each])[codes]
-    numbered = np.array([one or 0 for one in each], np.int64)[codes]
-    return arrow().array(numbered).cast(arrow().timestamp("us", tz="UTC")), known
+    known = np.array([one is not None for one in each], np.bool_)[codes]
+    return np.array([one or 0 for one in each], np.int64)[codes], known
+
+
+_LOCAL_DATE, _LOCAL_TIME = 12, 9
+"""Bytes of ``[01/Jun/2026`` and of ``:13:55:36``."""
+
+
+def _local_times(array: Any, zones: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Read ``[01/Jun/2026:13:55:36`` and ``+0200]``: microseconds, and which have that form."""
+    chars, starts, ends = characters(array)
+    long = _LOCAL_DATE + _LOCAL_TIME
+    if len(chars) != long * len(starts) or not (ends - starts == long).all():
+        return np.zeros(len(starts), np.int64), np.zeros(len(starts), np.bool_)
+    text = chars.reshape(-1, long)
+    dates, good = _dates(text[:, :_LOCAL_DATE])
+    seconds, in_form = _seconds(text[:, _LOCAL_DATE:])
+    offsets, codes = _distinct(zones)
+    each = [_offset(offset) for offset in offsets]
+    good &= in_form & np.array([one is not None for one in each], np.bool_)[codes]
+    at = dates + seconds - np.array([one or 0 for one in each], np.int64).take(codes)
+    return at * 1_000_000, good
+
+
+def _dates(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Read dates, shape (rows, 12): seconds since 1970. Lines of one day stand together."""
+    whole = np.ascontiguousarray(text).view("V12").reshape(-1)
+    starts = np.flatnonzero(np.append(True, whole[1:] != whole[:-1])[: len(whole)])
+    each = [_date(whole[at].tobytes()) for at in starts.tolist()]
+    lengths = np.diff(np.append(starts, len(whole)))
+    good = np.repeat(np.array([one is not None for one in each], np.bool_), lengths)
+    return np.repeat(np.array([one or 0 for one in each], np.int64), lengths), good
+
+
+@lru_cache(maxsize=4096)
+def _date(text: bytes) -> int | None:
+    at = _time(f"{text[1:].decode('latin-1')}:00:00:00 +0000") if text[:1] == b"[" else None
+    return None if at is None else at // 1_000_000
+
+
+def _seconds(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Read times of day, shape (rows, 9)."""
+    digits = text - np.uint8(48)
+    good = np.ones(len(text), np.bool_)
+    for colon in (0, 3, 6):
+        good &= text[:, colon] == 58
+    parts = []
+    for at, most in ((1, 23), (4, 59), (7, 59)):
+        tens, ones = digits[:, at], digits[:, at + 1]
+        part = tens * np.uint8(10) + ones
+        good &= (tens < 6) & (ones < 10) & (part <= most)
+        parts.append(part.astype(np.int64))
+    return (parts[0] * 60 + parts[1]) * 60 + parts[2], good
+
+
+def _offset(zone: bytes) -> int | None:
+    """Read ``+0200]``, in seconds east of UTC."""
+    match = re.fullmatch(rb"([+-])(\d\d)(\d\d)\]", zone)
+    if not match:
+        return None
+    return (int(match[2]) * 3600 + int(match[3]) * 60) * (-1 if match[1] == b"-" else 1)
 
 
 _NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
