@@ -17,7 +17,20 @@ from bailiwick.location import MmdbWriter
 from bailiwick.targets.edge import Edge
 from edge.proxies import NOW, Proxy, command, plan_of, running_proxy, selftest, world, write
 from service.envoy import Upstream
-from service.running import DE, ENVOY, IR, KP, LLAMA, OPUS, US, Answered, Running, running, send
+from service.running import (
+    DE,
+    ENVOY,
+    IR,
+    KP,
+    LLAMA,
+    OPUS,
+    US,
+    Answered,
+    Running,
+    free_port,
+    running,
+    send,
+)
 
 POLICY = """\
 bailiwick: 1
@@ -74,14 +87,14 @@ def loaded(service: Running) -> LoadedPolicy:
 
 def compiled(
     edge: Edge, folder: Path, service: Running, upstream: Upstream, asks: str | None = None,
-    patience_s: int = 5,
+    patience_s: int = 5, actions: tuple[tuple[str, str], ...] = (),
 ) -> Proxy:  # fmt: skip
     policy = loaded(service)
     return write(
         edge, folder, compile_table(policy.policy, policy.catalog), policy.catalog, world(),
         token=ENVOY, upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",),
         service=f"127.0.0.1:{service.port}" if asks is None else asks, body_bytes=2 << 20,
-        patience_s=patience_s,
+        patience_s=patience_s, actions=actions,
     )  # fmt: skip
 
 
@@ -399,3 +412,42 @@ def test_an_edge_that_asks_nobody_refuses_what_it_can_and_says_who_does_the_rest
         assert site.ask(IR, model=LLAMA).status == 403
         assert site.ask(DE).status == (403 if edge.reads_bodies else 200)
         assert selftest(proxy).returncode == 0, selftest(proxy).stdout
+
+
+def test_nginx_asks_about_signing_up_by_auth_request(
+    service: Running, upstream: Upstream, tmp_path: Path
+) -> None:
+    proxy = compiled(Edge.NGINX, tmp_path, service, upstream,
+                     actions=(("/signup", "sign_up"), ("/keys", "create_key")))  # fmt: skip
+    with running_proxy(proxy):
+
+        def post(path: str, address: str, **headers: str) -> Answered:
+            given = {"x-forwarded-for": address, **headers}
+            return send(f"http://127.0.0.1:{proxy.port}{path}", b"name=Ada", given)
+
+        signed = post("/signup", DE, **{"x-bailiwick-action": "infer", "x-bailiwick-token": "mine"})
+        assert signed.status == 200, signed.text
+        seen = signed.json()
+        assert seen["body"] == "name=Ada"
+        assert seen["headers"]["x-bailiwick-decision"].startswith("dec_")
+        assert signed.headers["x-bailiwick-decision"] == seen["headers"]["x-bailiwick-decision"]
+        assert not {"x-bailiwick-action", "x-bailiwick-token"} & seen["headers"].keys()
+        assert post("/signup", IR).status == 403
+        assert post("/signup", DE, **{"x-bailiwick-address": US}).status == 200
+        assert post("/keys", DE).status == 403
+        assert post("/keys", DE, **{"x-api-key": service.key}).status == 200
+        for path in ("/bailiwick-ask/sign_up", "/Signup", "/signup/"):
+            assert post(path, DE).status in {403, 404}, path
+
+
+def test_nginx_refuses_signing_up_while_the_service_is_down(
+    service: Running, upstream: Upstream, tmp_path: Path
+) -> None:
+    proxy = compiled(Edge.NGINX, tmp_path, service, upstream, asks=f"127.0.0.1:{free_port()}",
+                     actions=(("/signup", "sign_up"),))  # fmt: skip
+    with running_proxy(proxy):
+        given = {"x-forwarded-for": DE}
+        answer = send(f"http://127.0.0.1:{proxy.port}/signup", b"name=Ada", given)
+
+        assert answer.status == 503
+        assert "decision service does not answer" in answer.json()["error"]["message"]

@@ -59,7 +59,7 @@ ASKERS = [
     {
         "name": "envoy",
         "token_sha256": digest(ENVOY),
-        "says": ["address"],
+        "says": ["address", "model"],
         "address_header": "x-bailiwick-address",
     },
     {"name": "others", "token_sha256": digest(OTHERS), "says": ["address"], "keys": "others"},

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from service.running import DE, IR, LLAMA, OPUS, OTHERS, PICTURES, TOKEN, US, WEAK, Running
+from service.running import DE, IR, KP, LLAMA, OPUS, OTHERS, PICTURES, TOKEN, US, WEAK, Running
 
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
 CHAT = "/v1/chat/completions"
@@ -182,6 +182,28 @@ def test_only_who_may_say_the_model_is_believed(service: Running) -> None:
 
     assert answer.status == 403
     assert "may not say addresses" in json.loads(answer.text)["error"]["message"]
+
+
+def test_an_action_about_an_account_is_judged_at_a_path_of_the_operators_own(
+    service: Running,
+) -> None:
+    make, plan = {"x_bailiwick_action": "create_key"}, {"x_bailiwick_action": "subscribe"}
+
+    assert service.forward(DE, "/keys", **make).status == 200
+    assert service.forward(DE, "/plan", **plan).status == 200
+    assert service.forward(KP, "/plan", **plan).status == 403
+    assert service.forward(DE, "/keys", **make, x_api_key="").status == 401
+    assert service.forward(DE, "/keys", x_bailiwick_action="no_such").status == 403
+    assert service.forward(DE, "/keys", x_bailiwick_action="").status == 403
+    assert service.forward(DE, "/signup", x_bailiwick_action="sign_up").status == 200
+
+
+def test_signing_up_needs_no_key_but_the_evidence_that_the_policy_requires(
+    service: Running,
+) -> None:
+    answer = service.forward(DE, "/signup", x_bailiwick_action="sign_up", x_api_key="")
+
+    assert answer.status == 403  # `no-sign-up` requires billing, which nobody knows yet
 
 
 def test_questions_are_counted(service: Running) -> None:

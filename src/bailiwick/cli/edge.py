@@ -1,6 +1,7 @@
 """``bailiwick compile envoy|nginx|haproxy``: an edge's native configuration and its self-test."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +15,12 @@ from bailiwick.cli.options import At, Config, PolicyFile, moment
 from bailiwick.cli.output import say, say_table
 from bailiwick.cli.policy import compiled
 from bailiwick.errors import InvalidInput
+from bailiwick.facts import ACTIONS
 from bailiwick.targets.edge import Compiled, Edge, EdgeOptions, Plan, compile_edge
 
 TOKEN = "BAILIWICK_TOKEN"  # noqa: S105 - the name of a variable
 MOST_SHOWN = 20
+_PATH = re.compile(r"/[A-Za-z0-9/_.-]{1,200}")
 DEFAULTS = EdgeOptions()
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that the files are written into.")]
@@ -41,6 +44,13 @@ Token = Annotated[
 ]
 Models = Annotated[
     bool, typer.Option(help="Refuse models natively where the edge can read them cheaply.")
+]
+OwnPaths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--action",
+        help="PATH=ACTION: a path of your own, such as /signup=sign_up (repeatable; nginx).",
+    ),
 ]
 Body = Annotated[int, typer.Option("--max-body", help="Largest body in bytes.")]
 
@@ -78,6 +88,24 @@ def _write(path: Path, content: bytes, *, secret: bool) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     draft.replace(path)
+
+
+def _actions(edge: Edge, given: list[str], service: str) -> tuple[tuple[str, str], ...]:
+    """Read PATH=ACTION."""
+    found = []
+    for text in given:
+        path, _, action = text.partition("=")
+        if _PATH.fullmatch(path) is None or action not in ACTIONS:
+            known = ", ".join(ACTIONS)
+            raise InvalidInput.of(
+                f"`{text}` is not PATH=ACTION", f"as in /signup=sign_up; actions are {known}"
+            )
+        found.append((path, action))
+    if found and (edge is not Edge.NGINX or service == "none"):
+        raise InvalidInput.of("`--action` is for nginx with a decision service")
+    if len({path for path, _ in found}) < len(found):
+        raise InvalidInput.of("a path is given two actions")
+    return tuple(found)
 
 
 def _token(file: Path | None) -> str:
@@ -130,6 +158,7 @@ def _command(edge: Edge) -> Callable[..., None]:
         token_file: Token = None,
         max_body: Body = DEFAULTS.body_bytes,
         models: Models = DEFAULTS.models,
+        action: OwnPaths = None,
         config: Config = None,
         at: At = None,
     ) -> None:
@@ -145,6 +174,7 @@ def _command(edge: Edge) -> Callable[..., None]:
             token_file=token_file,
             body_bytes=max_body,
             models=models,
+            actions=_actions(edge, action or [], service),
             config=config,
             at=at,
         )

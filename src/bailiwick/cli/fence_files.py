@@ -16,6 +16,7 @@ http:
           X-Bailiwick-Token: "TOKEN"
           X-Bailiwick-Model: ""
           X-Bailiwick-Features: ""
+          X-Bailiwick-Action: ""
     bailiwick:
       forwardAuth:
         address: "http://SERVICE/forward"
@@ -38,6 +39,7 @@ CADDY = """\
 		header_up X-Bailiwick-Token "TOKEN"
 		header_up -X-Bailiwick-Model
 		header_up -X-Bailiwick-Features
+		header_up -X-Bailiwick-Action
 		copy_headers X-Bailiwick-Decision
 	}
 	reverse_proxy UPSTREAM

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bailiwick.decision import Decision
-from bailiwick.facts import FEATURES, PENDING, Fact
+from bailiwick.facts import ACTIONS, FEATURES, PENDING, Fact
 from bailiwick.gateway import (
     DECISION_HEADER,
     Quotas,
@@ -28,6 +28,7 @@ from bailiwick.gateway import (
     refusal,
 )
 from bailiwick.pipeline import (
+    ABOUT_ACCOUNTS,
     Asked,
     Background,
     Judged,
@@ -44,6 +45,8 @@ MODEL_HEADER: Final = "x-bailiwick-model"
 ACCEL_HEADER: Final = "x-bailiwick-accel"
 """Where nginx goes on with a permitted request; it sends the whole request here first."""
 FEATURES_HEADER: Final = "x-bailiwick-features"
+ACTION_HEADER: Final = "x-bailiwick-action"
+"""What somebody does at a path of the operator's own, such as signing up."""
 _REFUSED: Final = Outcome(0, "refused", 0, 0, None, 0.0, None)
 
 
@@ -128,10 +131,16 @@ class Checker:
         return await self._parts.pipeline().judge(asked, datetime.now(UTC)), reading
 
     async def _judge_head(self, request: Request) -> tuple[Judged, Reading]:
-        action, dialect, model = read_head(
-            request.method, request.path, request.query, request.headers
-        )
-        features: Fact = frozenset() if action == "list_models" else PENDING
+        said = request.headers.get(ACTION_HEADER) if "model" in request.asker.says else None
+        if said:
+            if said not in ACTIONS:
+                raise Refused("not_ready", "the proxy names an action that does not exist")
+            action, dialect, model = said, dialect_of(request.path, request.headers), None
+        else:
+            action, dialect, model = read_head(
+                request.method, request.path, request.query, request.headers
+            )
+        features: Fact = frozenset() if action in ABOUT_ACCOUNTS else PENDING
         if "model" in request.asker.says:
             model = request.headers.get(MODEL_HEADER) or model
             features = _features(request.headers.get(FEATURES_HEADER), features)
@@ -146,7 +155,9 @@ class Checker:
     async def _ask(self, request: Request, question: Question) -> Judged:
         """Judge by the pipeline's questions: a model may be missing, facts may be pending."""
         pipeline, at = self._parts.pipeline(), datetime.now(UTC)
-        account = pipeline.identify(_key(request), at)
+        key = _key(request)
+        nobody = key is None and question.action == "sign_up"  # there is no account yet
+        account = None if nobody else pipeline.identify(key, at)
         world = pipeline.world
         if world is None:
             raise Unavailable("not_ready")

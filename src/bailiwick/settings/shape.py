@@ -329,8 +329,8 @@ class AskerSettings(_Section):
     """Digest of its token, as `bailiwick service-token` prints it; none: its certificate is
     enough, which needs `service.tls.client_ca`."""
     says: tuple[Literal["address", "evidence", "model"], ...] = ("address",)
-    """What its word is taken for: the client's address, facts about accounts and clouds, the model
-    and features of a request whose body it does not show."""
+    """What its word is taken for: the client's address, facts about accounts and clouds, the model,
+    features and action of a request whose body it does not show."""
     address_header: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
     """Header in which it names the client's address; default: `location.client_address_header`."""
     keys: Literal["ours", "others"] = "ours"

@@ -91,6 +91,8 @@ def _nginx(made: Plan, ground: Everywhere, at: datetime, options: EdgeOptions) -
         "bailiwick-token.conf": nginx.token(options.token),
         nginx.REFUSED: nginx.blocks_file(blocks_of(made, ground)),
     }
+    if options.actions:
+        files[nginx.ACTIONS] = nginx.actions(made, options)
     command = f"nginx -c {options.folder}/nginx.conf"
     return {n: t.encode() for n, t in files.items()}, {"bailiwick-token.conf"}, command
 

@@ -4,7 +4,9 @@ nginx reads no bodies, so it refuses a model by itself only where the path or a 
 
 ``auth_request`` shows a service no body, and the model is in the body. So nginx sends the whole
 request to the service first; the service refuses, or names the location that goes on with it
-(``X-Accel-Redirect`` to a named location keeps method and body). No module beyond nginx's own.
+(``X-Accel-Redirect`` to a named location keeps method and body). Paths that stand for an action
+without a model, such as signing up, are asked about by ``auth_request``. No module is needed beyond
+nginx's own.
 """
 
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ from bailiwick.targets.edge.plan import ALL, Plan
 
 REFUSED: Final = "refused.geo"
 PERMITTED: Final = "@bailiwick_permitted"
+ACTIONS: Final = "bailiwick-actions.conf"
 _OURS: Final = ("X-Bailiwick-Model", "X-Bailiwick-Features", "X-Bailiwick-Action")
 """Headers that no client may write."""
 _SET: Final = ("X-Bailiwick-Token", "X-Bailiwick-Address", "X-Bailiwick-Accel")
@@ -46,6 +49,7 @@ http {{
     server {{
         listen {options.listen};
 {_trust(options.trusted, 8)}        include {options.folder}/bailiwick-server.conf;
+{f"        include {options.folder}/{ACTIONS};{chr(10)}" if options.actions else ""}\
     }}
     server {{
         # The self-test asks here: the same rules, and nothing is forwarded.
@@ -181,11 +185,13 @@ location {PERMITTED} {{
 """
 
 
-def _forwarding(made: Plan, *, asked: bool) -> str:
+def _forwarding(made: Plan, *, asked: bool, accel: bool = True) -> str:
+    """Forward; ``asked``: the service's answer goes along, ``accel``: it came as a redirect."""
     obliged = ("x-bailiwick-decision", *made.headers)
-    lines = ["if ($bailiwick_selftest = yes) { return 204; }"]
-    if asked:
+    lines = ["if ($bailiwick_selftest = yes) { return 204; }"] if accel else []
+    if asked and accel:
         lines += [f"set $bailiwick_{_var(name)} $upstream_http_{_var(name)};" for name in obliged]
+    if asked:
         lines.append("add_header X-Bailiwick-Decision $bailiwick_x_bailiwick_decision always;")
     lines += [
         "proxy_hide_header X-Bailiwick-Decision;",
@@ -207,6 +213,54 @@ def _forwarding(made: Plan, *, asked: bool) -> str:
 
 def _without_ours() -> str:
     return "\n".join(f'    proxy_set_header {name} "";' for name in _OURS)
+
+
+def actions(made: Plan, options: EdgeOptions) -> str:
+    """Write the operator's own paths: asked about without their bodies, then forwarded."""
+    obliged = ("x-bailiwick-decision", *made.headers)
+    saved = "\n".join(
+        f"    auth_request_set $bailiwick_{_var(name)} $upstream_http_{_var(name)};"
+        for name in obliged
+    )
+    found = "".join(
+        f"""\
+location = {path} {{
+    error_page 401 403 = @bailiwick_refused;
+    error_page 500 502 503 504 = @bailiwick_down;
+    if ($bailiwick_set = {ALL}) {{ return 403; }}
+    auth_request /bailiwick-ask/{action};
+{saved}
+{_forwarding(made, asked=True, accel=False)}\
+}}
+"""
+        for path, action in options.actions
+    )
+    asked = "".join(
+        f"""\
+location = /bailiwick-ask/{action} {{
+    internal;
+    proxy_pass http://bailiwick_service/forward;
+    proxy_pass_request_body off;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Content-Length "";
+    proxy_set_header X-Original-Method $request_method;
+    proxy_set_header X-Original-URI $request_uri;
+    proxy_set_header X-Bailiwick-Model "";
+    proxy_set_header X-Bailiwick-Features "";
+    proxy_set_header X-Bailiwick-Action {action};
+    include {options.folder}/bailiwick-token.conf;
+    proxy_set_header X-Bailiwick-Address $remote_addr;
+    proxy_connect_timeout 1s;
+    proxy_read_timeout {options.patience_s}s;
+}}
+"""
+        for action in sorted({action for _, action in options.actions})
+    )
+    return (
+        f"# Written by `bailiwick compile nginx`: policy {made.policy}, revision "
+        f"{made.revision[:12]}.\n{asked}{found}"
+    )
 
 
 def token(text: str) -> str:

@@ -33,6 +33,8 @@ class EdgeOptions:
     """How long the service may take."""
     folder: str = "."
     """Where the files will lie on the edge."""
+    actions: tuple[tuple[str, str], ...] = ()
+    """Paths of the operator's own and the actions that they stand for (nginx)."""
     models: bool = True
     """Refuse models natively where they are named in a way that the edge can read cheaply."""
 
