@@ -6,7 +6,7 @@ if command -v apt-get >/dev/null 2>&1; then
     as_root=""
     if [ "$(id -u)" != 0 ]; then as_root="sudo"; fi
     missing=""
-    wanted="python3-venv redis-server tor-geoipdb postgresql nginx libnginx-mod-http-geoip2 haproxy chromium"
+    wanted="python3-venv redis-server tor-geoipdb postgresql nginx libnginx-mod-http-geoip2 haproxy caddy chromium"
     command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
     if [ "${1:-}" = bench ]; then
         wanted="$wanted libnginx-mod-http-lua lua-cjson wrk util-linux"
@@ -22,11 +22,11 @@ if command -v apt-get >/dev/null 2>&1; then
             apt-get install -y -qq --no-install-recommends $missing >/dev/null
     fi
 elif command -v brew >/dev/null 2>&1; then
-    for formula in valkey postgresql nginx haproxy node; do
+    for formula in valkey postgresql nginx haproxy caddy traefik node; do
         brew list "$formula" >/dev/null 2>&1 || brew install --quiet "$formula"
     done
 else
-    echo "no apt-get and no brew here: install Valkey, PostgreSQL, nginx, HAProxy, Chromium and Node yourself" >&2
+    echo "no apt-get and no brew here: install Valkey, PostgreSQL, nginx, HAProxy, Caddy, Chromium and Node yourself" >&2
 fi
 
 # Independent evaluators from npm, in a folder of their own; the lock says what they must hash to.

@@ -1,5 +1,6 @@
 """``bailiwick fence``: say what you run, get a folder that works, with its self-test."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bailiwick.cli.fence_files import (
     PYTHON,
     SERVICE_TEST,
     TRAEFIK,
+    TRAEFIK_STATIC,
 )
 from bailiwick.cli.options import PolicyFile
 from bailiwick.cli.output import say
@@ -53,6 +55,8 @@ class _Fence:
     token: str
     digest: str
     upstream: str
+    obliged: tuple[str, ...]
+    """Headers that the policy's obligations send upstream."""
 
 
 def fence(
@@ -69,14 +73,17 @@ def fence(
     """Find the integration that fits and write a working folder for it."""
     from bailiwick.service import new_token
 
-    compiled(policy)  # a policy that cannot be used makes no fence
+    _, table = compiled(policy)  # a policy that cannot be used makes no fence
     what = _what(run)
     if out.exists() and any(out.iterdir()):
         raise InvalidInput.of(f"`{out}` is not empty", "name a new folder")
     out.mkdir(parents=True, exist_ok=True)
     token, digest = new_token()
     shutil.copyfile(policy, out / "policy.yaml")
-    made = _Fence(out / "policy.yaml", out.absolute(), token, digest, upstream)
+    obliged = {name for rule in table.rules for name, _ in rule.obligations.headers}
+    made = _Fence(
+        out / "policy.yaml", out.absolute(), token, digest, upstream, tuple(sorted(obliged))
+    )
     steps = _MAKERS[what](made, what)
     (out / "README.md").write_text(_readme(what, steps))
     say(f"[bold]{escape(WHAT[what])}[/]")
@@ -144,13 +151,25 @@ def _edge(made: _Fence, what: str) -> Steps:
 
 def _forward(made: _Fence, what: str) -> Steps:
     _settings(made, what)
-    name, text = ("traefik.yaml", TRAEFIK) if what == "traefik" else ("Caddyfile", CADDY)
-    filled = text.replace("TOKEN", made.token).replace("UPSTREAM", made.upstream)
-    path = made.out / name
-    path.touch(mode=0o600)
-    path.write_text(filled.replace("SERVICE", DEFAULTS.service))
-    run = "traefik --providers.file.filename=" if what == "traefik" else "caddy run --config "
-    return [_service(made), (f"start {what}", f"{run}{path}"), _selftest(made, FORWARD_TEST)]
+    headers = ["X-Bailiwick-Decision", *made.obliged]
+    filled = {
+        "TOKEN": made.token,
+        "UPSTREAM": made.upstream,
+        "SERVICE": DEFAULTS.service,
+        "HEADERS": (", " if what == "traefik" else " ").join(headers),
+        "REMOVED": "".join(f"\t\trequest_header -{name}\n" for name in made.obliged),
+        "FOLDER": str(made.out),
+    }
+    texts = {"Caddyfile": CADDY}
+    if what == "traefik":
+        texts = {"traefik.yaml": TRAEFIK_STATIC, "routes.yaml": TRAEFIK}
+    for name, text in texts.items():
+        path = made.out / name
+        path.touch(mode=0o600)
+        path.write_text(re.sub("|".join(filled), lambda found: filled[found[0]], text))
+    run = "traefik --configfile=" if what == "traefik" else "caddy run --config "
+    start = (f"start {what}", f"{run}{made.out}/{next(iter(texts))}")
+    return [_service(made), start, _selftest(made, FORWARD_TEST)]
 
 
 def _litellm(made: _Fence, what: str) -> Steps:

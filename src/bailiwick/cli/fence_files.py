@@ -2,11 +2,13 @@
 
 TRAEFIK = """\
 # Traefik's dynamic configuration. The headers middleware overwrites what a client may not say; name
-# the model in a router of its own for each model, since Traefik shows the service no body.
+# the model (X-Bailiwick-Model, X-Bailiwick-Features: none) in a router of its own for each model,
+# since Traefik shows the service no body.
 http:
   routers:
     models:
       rule: "PathPrefix(`/v1/`)"
+      entryPoints: [models]
       service: models
       middlewares: [bailiwick-names, bailiwick, bailiwick-hides]
   middlewares:
@@ -20,7 +22,7 @@ http:
     bailiwick:
       forwardAuth:
         address: "http://SERVICE/forward"
-        authResponseHeaders: [X-Bailiwick-Decision]
+        authResponseHeaders: [HEADERS]
     bailiwick-hides:
       headers:
         customRequestHeaders:
@@ -30,19 +32,30 @@ http:
       loadBalancer:
         servers: [{url: "http://UPSTREAM"}]
 """
+TRAEFIK_STATIC = """\
+# Traefik's static configuration. Add `forwardedHeaders: {trustedIPs: [...]}` for proxies in front.
+entryPoints: {models: {address: ":8000"}}
+providers: {file: {filename: "FOLDER/routes.yaml"}}
+"""
 CADDY = """\
-# Caddy overwrites what a client may not say. Name the model for each route, since Caddy shows the
-# service no body.
+# Caddy overwrites what a client may not say. Name the model for each route (header_up
+# X-Bailiwick-Model NAME, header_up X-Bailiwick-Features none), since Caddy shows the service no
+# body. Proxies of yours in front: a line `trusted_proxies BLOCKS` in forward_auth. `route` keeps
+# the order; without it Caddy would remove the headers after it has asked.
+{
+	admin off
+	auto_https off
+}
 :8000 {
-	forward_auth SERVICE {
-		uri /forward
-		header_up X-Bailiwick-Token "TOKEN"
-		header_up -X-Bailiwick-Model
-		header_up -X-Bailiwick-Features
-		header_up -X-Bailiwick-Action
-		copy_headers X-Bailiwick-Decision
+	route {
+		request_header -X-Bailiwick-*
+REMOVED		forward_auth SERVICE {
+			uri /forward
+			header_up X-Bailiwick-Token "TOKEN"
+			copy_headers HEADERS
+		}
+		reverse_proxy UPSTREAM
 	}
-	reverse_proxy UPSTREAM
 }
 """
 LITELLM = """\
