@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from bailiwick.cloud import Answer
 from bailiwick.cloud.aws import (
     FULL_ACCESS,
-    Answer,
     Call,
     Caller,
     Check,

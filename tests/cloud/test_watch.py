@@ -135,11 +135,11 @@ NOT_MINE = {
         (google(VERTEX.format("us-east5", CLAUDE_THERE)), "ok", "permitted"),
         (google(VERTEX.format("us", CLAUDE_THERE)), "ok", "permitted"),
         (google(VERTEX.format("global", CLAUDE_THERE)), "drift", "permit.none"),
-        (google(VERTEX.format("us-east5", GEMINI)), "undetermined", "the log does not say address"),
+        (google(VERTEX.format("us-east5", GEMINI)), "undetermined", "not known here: address"),
         (google(VERTEX.format("europe-west3", GEMINI)), "drift", "rule.denied"),
         (google("projects/acme-project/locations/us-east5/endpoints/1"), "undetermined", "does not say the model"),
-        (azure(), "undetermined", "the log does not say"),
-        (deployment("Standard"), "undetermined", "the log does not say processing"),
+        (azure(), "undetermined", "not known here"),
+        (deployment("Standard"), "undetermined", "not known here: processing"),
         (deployment("Standard", location="swedencentral"), "drift", "permit.none"),
         (deployment("Standard", location="eastus2"), "ok", "permitted"),
         (deployment("DataZoneStandard", location="eastus2"), "ok", "permitted"),
@@ -358,7 +358,7 @@ def test_the_callers_address_counts_only_where_it_is_asked_for(tmp_path: Path) -
     without = run(tmp_path, "log.json", *options)
     located = run(tmp_path, "log.json", *options, "--locate")
 
-    assert "the log does not say address" in without.stdout
+    assert "not known here: address" in without.stdout
     assert (without.returncode, located.returncode) == (1, 0), located.stdout
 
 

@@ -11,9 +11,7 @@ from bailiwick.documents import parse_document
 from bailiwick.policy import read_policy
 from bailiwick.targets import Compiled, Stage
 from bailiwick.targets.aws import compile_aws
-from bailiwick.targets.azure import Options as AzureOptions
 from bailiwick.targets.azure import compile_azure
-from bailiwick.targets.gcp import Options as GcpOptions
 from bailiwick.targets.gcp import compile_gcp
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -57,6 +55,6 @@ def compiled(
         case Cloud.AWS:
             return compile_aws(table, catalog, tree, NOW)
         case Cloud.GCP:
-            return compile_gcp(table, catalog, tree, NOW, GcpOptions(stage))
+            return compile_gcp(table, catalog, tree, NOW, stage)
         case Cloud.AZURE:
-            return compile_azure(table, catalog, tree, NOW, AzureOptions(stage))
+            return compile_azure(table, catalog, tree, NOW, stage)

@@ -62,12 +62,11 @@ def test_what_was_written_is_checked_and_a_change_to_it_is_found(
     for path in written.glob("bailiwick-*.json"):
         text = path.read_text().replace('"us-east-1",', '"us-east-1","eu-central-1",')
         (tmp_path / path.name).write_text(text)
-    printed = run(
-        "cloud", "audit", POLICY, "--org", ORG, "--scp", str(tmp_path), "--json", status=1
-    )
-    found = json.loads(printed)["differences"]
-    assert {(one["finding"], one["region"]) for one in found} == {("lets through", "eu-central-1")}
-    assert all(one["account"] == "111111111111" or one["account"] == "*" for one in found)
+    printed = run("cloud", "audit", "aws", POLICY, str(tmp_path), "--org", ORG, "--json", status=1)
+    (gap,) = json.loads(printed)["gaps"]
+    assert gap["kind"] == "lets through"
+    assert {one["region"] for one in gap["cells"]} == {"eu-central-1"}
+    assert {one["account"] for one in gap["cells"]} <= {"111111111111", "*"}
 
 
 def test_explain_answers_from_a_call_and_from_standard_input() -> None:
@@ -90,6 +89,6 @@ def test_explain_answers_from_a_call_and_from_standard_input() -> None:
 
 
 def test_an_audit_needs_to_know_where_to_look() -> None:
-    done = CliRunner().invoke(app, ["cloud", "audit", POLICY, "--org", ORG])
+    done = CliRunner().invoke(app, ["cloud", "audit", "aws", POLICY, "--org", ORG])
 
-    assert "either from `--scp` or from `--live`" in str(done.exception)
+    assert "from a file or folder, or from `--live`" in str(done.exception)

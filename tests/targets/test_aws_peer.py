@@ -12,10 +12,10 @@ from functools import cache
 
 import pytest
 
+from bailiwick.cloud import Answer
 from bailiwick.cloud.aws import (
     MANTLE,
     NAMES_MODEL,
-    Answer,
     Call,
     Caller,
     Check,

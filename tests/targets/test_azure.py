@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from bailiwick.bootstrap import read_catalog
-from bailiwick.cloud import Cloud, Coverage, Questions, read_organisation, regions_of
+from bailiwick.cloud import Answer, Cloud, Coverage, Questions, read_organisation, regions_of
 from bailiwick.cloud.azure import (
-    Answer,
     AzurePolicies,
     Rule,
     account,
@@ -24,7 +23,8 @@ from bailiwick.documents import parse_document
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.policy import read_policy
 from bailiwick.targets import Compiled, Stage
-from bailiwick.targets.azure import Case, Choices, Matrix, Options, compile_azure, prove
+from bailiwick.targets.azure import Case, Choices, Matrix, compile_azure
+from bailiwick.targets.judged import prove
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ONE, TWO, EXEMPT = (f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2, 3))
@@ -65,7 +65,7 @@ def parts(policy: str = POLICY, organisation: str = ORGANISATION) -> tuple[Any, 
 @cache
 def compiled(policy: str = POLICY, stage: Stage = Stage.ENFORCE, **more: str) -> Compiled:
     table, catalog, tree = parts(policy, **more)
-    return compile_azure(table, catalog, tree, NOW, Options(stage))
+    return compile_azure(table, catalog, tree, NOW, stage)
 
 
 def read(values: dict[str, Any]) -> AzurePolicies:
@@ -214,7 +214,8 @@ def test_no_part_of_the_output_can_go_unnoticed() -> None:
     every, survivors = cases(), []
     for what, changed in mutants(values(compiled())):
         try:
-            prove(read(changed), every)
+            policies = read(changed)
+            prove(case.judge(policies) for case in every)
         except (BailiwickError, InvalidInput):
             continue
         survivors.append(what)
@@ -239,10 +240,16 @@ RESOURCE = {"type": "A", "location": "EastUS", "a/name": "gpt"}
         ({"field": "type", "notEquals": "a"}, False),
         ({"field": "location", "in": ["westus", "eastus"]}, True),
         ({"field": "location", "notIn": "[parameters('list')]"}, False),
-        ({"field": "missing", "equals": "x"}, False),
-        ({"field": "missing", "notEquals": "x"}, True),
-        ({"field": "missing", "notIn": ["x"]}, True),
-        ({"field": "missing", "exists": "false"}, True),
+        ({"field": "b/missing", "equals": "x"}, False),
+        ({"field": "b/missing", "notEquals": "x"}, True),
+        ({"field": "kind", "notIn": ["x"]}, True),
+        ({"field": "kind", "exists": "false"}, True),
+        ({"field": "a/version", "equals": "x"}, None),
+        ({"field": "name", "notEquals": "x"}, None),
+        (
+            {"allOf": [{"field": "type", "equals": "b"}, {"field": "a/version", "exists": True}]},
+            False,
+        ),
         ({"field": "A/name", "exists": True}, True),
         ({"field": "location", "like": "east*"}, True),
         ({"field": "location", "notLike": "*west*"}, True),

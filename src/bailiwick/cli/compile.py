@@ -20,9 +20,7 @@ from bailiwick.decision import DecisionTable
 from bailiwick.errors import BailiwickError
 from bailiwick.targets import Compiled, Stage
 from bailiwick.targets.aws import Attach, NewModels, Options, compile_aws
-from bailiwick.targets.azure import Options as AzureOptions
 from bailiwick.targets.azure import compile_azure
-from bailiwick.targets.gcp import Options as GcpOptions
 from bailiwick.targets.gcp import compile_gcp
 
 app = typer.Typer(no_args_is_help=True, help="Compile a policy for a cloud or an edge.")
@@ -144,7 +142,7 @@ def gcp(
     """Compile to organization policies for Vertex AI, and prove them on every cell."""
     run(
         lambda loaded, table, organisation, now: compile_gcp(
-            table, loaded.catalog, organisation.tree(Cloud.GCP), now, GcpOptions(stage)
+            table, loaded.catalog, organisation.tree(Cloud.GCP), now, stage
         ),
         policy,
         org,
@@ -166,7 +164,7 @@ def azure(
     """Compile to Azure Policy for Azure OpenAI and AI services, and prove it on every cell."""
     run(
         lambda loaded, table, organisation, now: compile_azure(
-            table, loaded.catalog, organisation.tree(Cloud.AZURE), now, AzureOptions(stage)
+            table, loaded.catalog, organisation.tree(Cloud.AZURE), now, stage
         ),
         policy,
         org,

@@ -7,17 +7,17 @@ import typer
 from rich.markup import escape
 
 from bailiwick.bootstrap import load_organisation
-from bailiwick.cli.cloud_audit import OrgFile, exported
+from bailiwick.cli.cloud_audit import exported
+from bailiwick.cli.compile import OrgFile
 from bailiwick.cli.options import AsJson, At, PolicyFile, moment
 from bailiwick.cli.output import FAILED, OK, say, say_json
 from bailiwick.cli.policy import compiled
 from bailiwick.cloud import Cloud, Tree
-from bailiwick.targets.deployed import audit_aws, audit_azure, audit_gcp
-from bailiwick.targets.gaps import Gap
+from bailiwick.targets.deployed import audit_exports
+from bailiwick.targets.judged import Audit
 from bailiwick.targets.verify import Hole, HoleKind
 from bailiwick.targets.verify import verify as find_holes
 
-AUDITS = {Cloud.AWS: audit_aws, Cloud.GCP: audit_gcp, Cloud.AZURE: audit_azure}
 MOST_SHOWN = 30
 
 
@@ -35,11 +35,11 @@ def verify(
     loaded, table = compiled(policy)
     when = moment(at)
 
-    def judge(cloud: Cloud, tree: Tree) -> list[Gap] | None:
+    def judge(cloud: Cloud, tree: Tree) -> Audit | None:
         folder = (deployed or Path()) / cloud.value
         if not folder.is_dir():
             return None
-        return AUDITS[cloud](table, loaded.catalog, tree, when, exported(folder))
+        return audit_exports(cloud, table, loaded.catalog, tree, when, exported(folder))
 
     organisation = load_organisation(org)
     found = find_holes(table, loaded.catalog, organisation, when, judge if deployed else None)
@@ -56,7 +56,7 @@ def _as_dict(hole: Hole) -> dict[str, object]:
         "open": hole.kind.is_open,
         "cloud": hole.cloud.value,
         "says": hole.says,
-        "example": hole.example,
+        "examples": list(hole.examples),
         "change": hole.change,
         "count": hole.count,
     }
@@ -67,8 +67,8 @@ def _say(found: list[Hole], deployed: bool) -> None:
         colour = "red" if hole.kind.is_open else "yellow"
         more = f"  ({hole.count} cells)" if hole.count > 1 else ""
         say(f"[bold {colour}]{hole.kind.value}[/]  {hole.cloud.value}: {escape(hole.says)}{more}")
-        if hole.example:
-            say(f"  for example {escape(hole.example)}")
+        for example in hole.examples:
+            say(f"  for example {escape(example)}")
         if hole.change:
             say(f"  change: {escape(hole.change)}")
     if len(found) > MOST_SHOWN:

@@ -1,5 +1,6 @@
 """What a cloud really checks, what an organisation looks like, what a policy asks of a cloud."""
 
+from bailiwick.cloud.answer import Answer
 from bailiwick.cloud.coverage import (
     Coverage,
     Residue,
@@ -22,8 +23,8 @@ from bailiwick.cloud.regions import Cloud, Regions, regions_of
 
 __all__ = [
     "GLOBAL", "UNLISTED",
-    "Account", "Cloud", "Coverage", "Organisation", "Questions", "Regions", "Residue", "Tree",
-    "Unit", "Where",
+    "Account", "Answer", "Cloud", "Coverage", "Organisation", "Questions", "Regions", "Residue",
+    "Tree", "Unit", "Where",
     "acknowledged", "coverage_of", "organisation_schema", "read_organisation",
     "refuse_unacknowledged", "regions_of", "require_acknowledged",
 ]  # fmt: skip

@@ -36,6 +36,8 @@ class Account:
     exempt: str | None
     """Why no guardrail holds it; ``None``: it is held."""
     position: Position | None = None
+    number: str | None = None
+    """Google: the number of a project, by which perimeters and listings name it."""
 
     @property
     def is_listed(self) -> bool:
@@ -148,6 +150,17 @@ class AccountShape(_Said):
 Accounts = list[Annotated[AccountShape, BeforeValidator(_account)]]
 
 
+class GcpProjectShape(AccountShape):
+    """A project."""
+
+    number: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = Field(
+        None, description="The project's number: service perimeters and listings name it so."
+    )
+
+
+Projects = list[Annotated[GcpProjectShape, BeforeValidator(_account)]]
+
+
 class AwsUnitShape(_Said):
     """An organisational unit."""
 
@@ -185,7 +198,7 @@ class GcpFolderShape(_Said):
 
     id: Annotated[str, Field(pattern=r"^folders/[0-9]+$")]
     folders: list["GcpFolderShape"] | None = None
-    projects: Accounts | None = None
+    projects: Projects | None = None
 
 
 class GcpShape(_Said):
@@ -193,7 +206,7 @@ class GcpShape(_Said):
 
     id: Annotated[str, Field(pattern=r"^organizations/[0-9]+$")]
     folders: list[GcpFolderShape] | None = None
-    projects: Accounts | None = None
+    projects: Projects | None = None
     leave_open: dict[Literal["endpoints"], Reason] | None = Field(
         None, description="Parts that guardrails shall not touch, each with the reason."
     )
@@ -346,7 +359,9 @@ class _Reader:
         facts = self.said(known, shape, path)
         facts = {"principal": frozenset({shape.id}), **facts}
         here = self.document.position(path)
-        return Account(shape.id, shape.name or shape.id, above, facts, shape.exempt, here)
+        number = getattr(shape, "number", None)
+        name = shape.name or shape.id
+        return Account(shape.id, name, above, facts, shape.exempt, here, number)
 
     def _once(self, name: str, path: Path) -> None:
         here = self.document.position(path)

@@ -23,7 +23,7 @@ from bailiwick.cloud import (
     regions_of,
 )
 from bailiwick.decision import DecisionTable
-from bailiwick.targets.gaps import Gap, Kind
+from bailiwick.targets.judged import Audit, Gap, Kind, in_words
 
 CHANNELS = {Cloud.AWS: "bedrock", Cloud.GCP: "vertex", Cloud.AZURE: "azure"}
 """Where the catalogue has a cloud's names of models."""
@@ -53,12 +53,12 @@ class Hole:
     kind: HoleKind
     cloud: Cloud
     says: str
-    example: str = ""
+    examples: tuple[str, ...] = ()
     change: str = ""
     count: int = 1
 
 
-Audit = Callable[[Cloud, Tree], list[Gap] | None]
+JudgeDeployed = Callable[[Cloud, Tree], Audit | None]
 """Judges what is deployed in a cloud; ``None``: nothing of it is there to judge."""
 
 
@@ -67,7 +67,7 @@ def verify(
     catalog: Catalog,
     organisation: Organisation,
     at: datetime,
-    deployed: Audit | None = None,
+    deployed: JudgeDeployed | None = None,
 ) -> list[Hole]:
     """Find every hole, the worst first. ``deployed`` judges what is really there."""
     found: list[Hole] = []
@@ -99,7 +99,7 @@ def _unknown_cloud(cloud: Cloud, held: list[str]) -> Iterator[Hole]:
             cloud,
             f"{len(held)} controlled models are offered there and the organisation file does not "
             "say who uses it",
-            f"{held[0]} by any account there",
+            (f"{held[0]} by any account there",),
             f"describe `{cloud.value}` in the organisation file, or make sure nobody has it",
             len(held),
         )
@@ -110,7 +110,7 @@ def _of_rule(cloud: Cloud, residue: Residue) -> Iterator[Hole]:
     if residue.coverage in {Coverage.WEAKER, Coverage.NOT_EXPRESSIBLE}:
         for what in residue.missing:
             says = f"rule `{residue.rule}`: {cloud.value} cannot see {what}"
-            example = f"a call straight to {cloud.value}, past the gateway"
+            example = (f"a call straight to {cloud.value}, past the gateway",)
             if what in points:
                 change = f"make sure that {points[what]} cannot be gone around"
                 yield Hole(
@@ -125,38 +125,36 @@ def _declared(cloud: Cloud, tree: Tree) -> Iterator[Hole]:
     for account in tree.accounts():
         if account.exempt is not None:
             says = f"account {account.id} is exempt: {account.exempt}"
-            yield Hole(HoleKind.LEFT, cloud, says, "", "end the exemption when its reason ends")
+            yield Hole(HoleKind.LEFT, cloud, says, (), "end the exemption when its reason ends")
     for part, reason in sorted(tree.leave_open.items()):
         yield Hole(HoleKind.LEFT, cloud, f"{part} is left open: {reason}")
     if tree.management:
         says = f"management account {tree.management}: no guardrail reaches it"
-        yield Hole(HoleKind.LEFT, cloud, says, "", "let nothing but the organisation run there")
+        yield Hole(HoleKind.LEFT, cloud, says, (), "let nothing but the organisation run there")
 
 
-def _of_deployed(cloud: Cloud, found: list[Gap] | None) -> Iterator[Hole]:
-    if found is None:
+def _of_deployed(cloud: Cloud, audited: Audit | None) -> Iterator[Hole]:
+    if audited is None:
         yield Hole(
             HoleKind.NO_GUARDRAIL,
             cloud,
             f"nothing that is deployed in {cloud.value} was given",
-            "every denied model by any account there",
+            ("every denied model by any account there",),
             f"export it to the folder `{cloud.value}`; compile and attach it if there is none",
         )
         return
-    for gap in found:
-        yield Hole(KINDS[gap.kind], cloud, _says(gap), gap.example, _change(cloud, gap), gap.count)
+    for gap in audited.gaps:
+        examples = tuple(in_words(one) for one in gap.examples(EXAMPLES))
+        kind = KINDS[gap.kind]
+        yield Hole(kind, cloud, gap.by, examples, _change(cloud, gap), len(gap.cells))
 
 
+EXAMPLES = 3
 KINDS = {
     Kind.LETS_THROUGH: HoleKind.CLOUD_PERMITS,
     Kind.BLOCKS: HoleKind.CLOUD_DENIES,
     Kind.UNDETERMINED: HoleKind.NOT_EVALUATED,
 }
-
-
-def _says(gap: Gap) -> str:
-    about = f"{gap.cell.account}: {gap.cell.model or gap.cell.resource}"
-    return f"{about} ({gap.by})" if gap.by else about
 
 
 def _change(cloud: Cloud, gap: Gap) -> str:

@@ -20,7 +20,6 @@ from bailiwick.cloud.aws.deployed import (
     Deployed,
     at_root,
     fetch_deployed,
-    opaque_resources,
     organizations_client,
     rails_of,
     read_deployed,
@@ -34,21 +33,22 @@ from bailiwick.cloud.aws.profiles import (
 )
 from bailiwick.cloud.aws.scp import (
     FULL_ACCESS,
-    Answer,
+    Condition,
     Guardrails,
     ScpStatement,
     Statements,
     Verdict,
     guardrails,
     holds,
+    like,
     parse_scp,
 )
 
 __all__ = [
     "FULL_ACCESS", "MANTLE", "NAMES_MODEL", "OPAQUE", "POLICY_ACTIONS", "UNSPECIFIED",
-    "Actions", "Answer", "Call", "Caller", "Check", "Deployed", "Described", "Guardrails",
+    "Actions", "Call", "Caller", "Check", "Condition", "Deployed", "Described", "Guardrails",
     "Profiles", "ScpStatement", "Statements", "Verdict",
     "at_root", "aws_actions", "default_profiles", "expand", "fetch_deployed", "foundation_model",
-    "guardrails", "holds", "import_profiles", "makes_profile", "opaque_resources",
+    "guardrails", "holds", "import_profiles", "like", "makes_profile",
     "organizations_client", "parse_scp", "rails_of", "read_deployed", "read_described",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""What is deployed: service control policies and where they are attached, and opaque resources.
+"""What is deployed: service control policies and where they are attached.
 
-From a file, or live through boto3 (the extra ``aws``). A file is what ``cloud audit --save``
+From a file, or live through boto3 (the extra ``aws``). A file is what ``cloud audit aws --save``
 writes,
 
     {"policies": {"NAME": {...}}, "attached": {"r-ab12": ["NAME"], "ou-...": [], "1111...": []}}
@@ -9,13 +9,20 @@ or a folder with one policy in each ``*.json``, all of them attached to the root
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bailiwick.cloud.aws.scp import FULL_ACCESS, Guardrails, ScpStatement, guardrails, parse_scp
+from bailiwick.cloud.aws.scp import (
+    FULL_ACCESS,
+    Guardrails,
+    ScpStatement,
+    guardrails,
+    loaded,
+    parse_scp,
+)
 from bailiwick.cloud.organisation import UNLISTED, Tree
-from bailiwick.errors import BailiwickError, InvalidInput
+from bailiwick.errors import BailiwickError, InvalidInput, Position
 
 FULL = "FullAWSAccess"
 
@@ -32,40 +39,31 @@ class Deployed:
         return {"policies": dict(self.policies), "attached": dict(self.attached)}
 
 
-def read_deployed(file: str, text: str) -> Deployed:
-    """Read an export. Raises ``InvalidInput`` for what is none."""
+def read_deployed(file: str, value: Any) -> Deployed:
+    """Read an export, parsed. Raises ``InvalidInput`` for what is none."""
     try:
-        value = json.loads(text)
         policies, attached = dict(value["policies"]), dict(value["attached"])
     except (ValueError, KeyError, TypeError):
         raise InvalidInput.of(
-            f"{file}: no export of service control policies",
-            "write one with `bailiwick cloud audit --live --save FILE`",
+            "no export of service control policies",
+            "write one with `bailiwick cloud audit aws --live --save FILE`",
+            Position(file),
         ) from None
     missing = {name for names in attached.values() for name in names} - {*policies, FULL}
     if missing:
-        raise InvalidInput.of(f"{file}: attached but not in the file: {', '.join(sorted(missing))}")
+        names = ", ".join(sorted(missing))
+        raise InvalidInput.of(f"attached but not in the file: {names}", None, Position(file))
     return Deployed(policies, attached)
 
 
-def at_root(documents: Mapping[str, str], tree: Tree) -> Deployed:
+def at_root(documents: Mapping[str, str | Mapping[str, Any]], tree: Tree) -> Deployed:
     """Attach policies to the root, beside what AWS attaches everywhere."""
     if not documents:
         raise InvalidInput.of("no policies there", "a folder needs one policy in each `*.json`")
-    policies = {name: _loaded(name, text) for name, text in documents.items()}
+    policies = {name: loaded(name, one) for name, one in documents.items()}
     attached = {level: [FULL] for level in _levels(tree)}
     attached[tree.root.id] = [FULL, *policies]
     return Deployed(policies, attached)
-
-
-def _loaded(name: str, text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise InvalidInput.of(f"{name}: not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise InvalidInput.of(f"{name}: a policy is an object with `Statement`")
-    return value
 
 
 def _levels(tree: Tree) -> Iterator[str]:
@@ -141,37 +139,3 @@ def organizations_client() -> Any:
             "boto3 is not installed", "install the extra `aws`: pip install 'bailiwick[aws]'"
         ) from None
     return boto3.client("organizations")
-
-
-# -- opaque resources --------------------------------------------------------------------------
-
-OPAQUE_LISTS = {
-    "provisionedModelSummaries": "provisionedModelArn",
-    "modelDeploymentSummaries": "customModelDeploymentArn",
-    "modelSummaries": "modelArn",
-    "marketplaceModelEndpoints": "endpointArn",
-}
-"""Lists in the output of Bedrock's ``list-...`` commands, and the key that holds the ARN."""
-
-
-def opaque_resources(texts: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """List what exists and keeps serving whatever a policy says: ``(ARN, model or empty)``.
-
-    ``texts`` are ``(file, output)`` of ``aws bedrock list-provisioned-model-throughputs``,
-    ``list-custom-model-deployments``, ``list-imported-models`` and
-    ``list-marketplace-model-endpoints``.
-    """
-    found = []
-    for file, text in texts:
-        value = _loaded(file, text)
-        lists = [name for name in OPAQUE_LISTS if isinstance(value.get(name), list)]
-        if not lists:
-            raise InvalidInput.of(
-                f"{file}: no list of Bedrock resources",
-                "write it with `aws bedrock list-provisioned-model-throughputs --output json`",
-            )
-        for name in lists:
-            for one in value[name]:
-                arn = str(one.get(OPAQUE_LISTS[name], "unknown"))
-                found.append((arn, str(one.get("foundationModelArn") or one.get("modelArn") or "")))
-    return sorted(found)

@@ -14,10 +14,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import lru_cache, partial
 from typing import Any
 
+from bailiwick.cloud.answer import Answer
 from bailiwick.cloud.aws.calls import Check, Values
 from bailiwick.errors import InvalidInput, Problem
 
@@ -32,14 +32,6 @@ KNOWN_KEYS = re.compile(
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 LITERALS = {"*", "?", "$"}
 ARN_PARTS = 6
-
-
-class Answer(StrEnum):
-    """What a check comes to."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    UNDETERMINED = "undetermined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Verdict:
 
 def parse_scp(name: str, document: str | Mapping[str, Any]) -> tuple[ScpStatement, ...]:
     """Read one policy. Raises ``InvalidInput`` with everything that IAM would refuse."""
-    value = _loaded(name, document)
+    value = loaded(name, document)
     given = value.get("Statement")
     problems: list[Problem] = []
     statements = []
@@ -104,11 +96,10 @@ def parse_scp(name: str, document: str | Mapping[str, Any]) -> tuple[ScpStatemen
     return tuple(statements)
 
 
-def _loaded(name: str, document: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(document, str):
-        return document
+def loaded(name: str, document: Any) -> Mapping[str, Any]:
+    """Take a policy as text or as parsed. Raises ``InvalidInput`` for what is no object."""
     try:
-        value = json.loads(document)
+        value = json.loads(document) if isinstance(document, str) else document
     except ValueError as error:
         raise InvalidInput.of(f"{name}: not JSON: {error}") from None
     if not isinstance(value, dict):

@@ -6,7 +6,6 @@ from bailiwick.cloud.azure.assignments import (
     EXEMPTED,
     GROUP,
     SUBSCRIPTION,
-    Answer,
     Assignment,
     AzurePolicies,
     Definition,
@@ -24,15 +23,16 @@ from bailiwick.cloud.azure.resources import (
     NAME,
     OTHER_KINDS,
     SKU,
+    Resource,
     account,
     deployment,
 )
-from bailiwick.cloud.azure.rules import OPERATORS, Resource, Rule, check_rule
+from bailiwick.cloud.azure.rules import OPERATORS, Rule, check_rule
 
 __all__ = [
     "ACCOUNTS", "ASSIGNED", "DEFINED", "DEPLOYMENTS", "EXEMPTED", "FORMAT", "GROUP", "KINDS",
     "MACHINE_LEARNING", "NAME", "OPERATORS", "OTHER_KINDS", "SKU", "SUBSCRIPTION",
-    "Answer", "Assignment", "AzureModel", "AzurePolicies", "Definition", "Exemption", "Resource",
+    "Assignment", "AzureModel", "AzurePolicies", "Definition", "Exemption", "Resource",
     "Rule", "Verdict",
     "account", "azure_models", "check_rule", "deployment", "read_policies",
 ]  # fmt: skip

@@ -4,12 +4,13 @@ A resource is refused if any assignment above it refuses it. So a scope that sha
 the one above must be excluded there (``notScopes``); an exemption lifts one assignment.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from bailiwick.cloud.azure.rules import Resource, Rule, check_rule, folded
+from bailiwick.cloud.answer import Answer
+from bailiwick.cloud.azure.resources import Resource
+from bailiwick.cloud.azure.rules import Rule, check_rule, folded
 from bailiwick.errors import InvalidInput, Position
 
 GROUP = "/providers/Microsoft.Management/managementGroups/"
@@ -17,14 +18,6 @@ SUBSCRIPTION = "/subscriptions/"
 ASSIGNED = "/providers/Microsoft.Authorization/policyAssignments/"
 EXEMPTED = "/providers/Microsoft.Authorization/policyExemptions/"
 DEFINED = "/providers/Microsoft.Authorization/policyDefinitions/"
-
-
-class Answer(StrEnum):
-    """What policies say."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    UNDETERMINED = "undetermined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +92,26 @@ class AzurePolicies:
             found = self._known[key] = self._check(path, resource, dry_run)
         return found
 
+    def lifted(self) -> Iterator[tuple[str, str]]:
+        """List scopes that an assignment is lifted from, each with what lifts it."""
+        for assignment in self.assignments:
+            yield from ((scope, assignment.id) for scope in sorted(assignment.excluded))
+        yield from ((one.scope, one.id) for one in self.exemptions)
+
+    def holding(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the assignments that are enforced on the last scope of ``path``."""
+        above = {one.lower() for one in path}
+        return tuple(one.id for one in self.assignments if self._holds(one, above, dry_run=False))
+
+    def _holds(self, one: Assignment, above: set[str], *, dry_run: bool) -> bool:
+        here = one.scope in above and not one.excluded & above and (one.enforced or dry_run)
+        return here and not self._exempt(one, above)
+
     def _check(self, path: tuple[str, ...], resource: Resource, dry_run: bool) -> Verdict:
         above = {one.lower() for one in path}
         unsure = Verdict(Answer.ALLOW, reason="no assignment refuses it")
         for one in self.assignments:
-            if one.scope not in above or one.excluded & above or not (one.enforced or dry_run):
-                continue
-            if self._exempt(one, above):
+            if not self._holds(one, above, dry_run=dry_run):
                 continue
             definition = self.definitions.get(one.definition.lower())
             if definition is None:

@@ -1,7 +1,9 @@
 """What Azure checks: the making of an account, and of a deployment in it. Never a call."""
 
-from bailiwick.cloud.azure.rules import Resource
+from collections.abc import Mapping
 
+Resource = Mapping[str, str]
+"""Field or alias, in lower case, to value: ``type``, ``location``, ``kind``, aliases."""
 ACCOUNTS = "Microsoft.CognitiveServices/accounts"
 DEPLOYMENTS = "Microsoft.CognitiveServices/accounts/deployments"
 MACHINE_LEARNING = tuple(
@@ -19,6 +21,7 @@ OTHER_KINDS = (
     "TextTranslation",
 )  # fmt: skip
 """Kinds that have none. One that is in neither list is held like one that has."""
+TYPES = tuple(one.lower() for one in (ACCOUNTS, DEPLOYMENTS, *MACHINE_LEARNING))
 FORMAT = f"{DEPLOYMENTS}/model.format"
 NAME = f"{DEPLOYMENTS}/model.name"
 SKU = f"{DEPLOYMENTS}/sku.name"

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bailiwick.cloud.azure.resources import TYPES, Resource
 from bailiwick.errors import InvalidInput, Position
-
-Resource = Mapping[str, str]
-"""Field or alias, in lower case, to value: ``type``, ``location``, ``kind``, aliases."""
 
 
 class Undetermined(Exception):
@@ -42,6 +40,8 @@ UNREAD = frozenset(
     }
 )  # fmt: skip
 """Operators that Azure knows and that make an answer undetermined here."""
+PLAIN = frozenset({"type", "location", "kind"})
+"""Fields of which a resource here says all there is."""
 FUNCTION = re.compile(r"\s*(\w+)\s*\(")
 TEXT = re.compile(r"\s*'((?:[^']|'')*)'\s*")
 
@@ -114,9 +114,23 @@ def folded(value: Any) -> Any:
 
 
 def _field(name: str, resource: Resource) -> str | None:
-    if "[" in name:
-        raise Undetermined
-    return resource.get(name.lower())
+    """Give the value of a field, ``None`` where a resource of this type has no such field.
+
+    A field that it may have, and of which nothing is known here, cannot be told.
+    """
+    folded_name = name.lower()
+    if folded_name in resource:
+        return resource[folded_name]
+    if folded_name in PLAIN or ("/" in name and not _is_of(folded_name, resource)):
+        return None
+    raise Undetermined
+
+
+def _is_of(name: str, resource: Resource) -> bool:
+    """Whether an alias is of the type of the resource, and not of a type below it."""
+    mine = resource.get("type", "").lower()
+    types = (one for one in (mine, *TYPES) if name.startswith(f"{one}/"))
+    return max(types, key=len, default="") == mine
 
 
 def _expand(value: Any, rule: Rule, resource: Resource) -> Any:

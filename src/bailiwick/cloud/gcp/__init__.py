@@ -14,7 +14,6 @@ from bailiwick.cloud.gcp.calls import (
 )
 from bailiwick.cloud.gcp.models import COUNT_TOKENS, VertexModel, vertex_models
 from bailiwick.cloud.gcp.orgpolicy import (
-    Answer,
     OrgPolicies,
     OrgPolicy,
     OrgRule,
@@ -25,6 +24,6 @@ from bailiwick.cloud.gcp.orgpolicy import (
 __all__ = [
     "ACTIONS", "COUNT_TOKENS", "ENDPOINTS", "FEATURES", "GLOBAL_HOST", "MODELS", "OWN_ENDPOINTS",
     "POLICY_ACTIONS",
-    "Answer", "Call", "OrgPolicies", "OrgPolicy", "OrgRule", "Verdict", "VertexModel",
+    "Call", "OrgPolicies", "OrgPolicy", "OrgRule", "Verdict", "VertexModel",
     "checks", "host_of", "read_org_policy", "vertex_models",
 ]  # fmt: skip

@@ -6,9 +6,9 @@ reason, unless both possibilities lead to the same answer.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from bailiwick.cloud.answer import Answer
 from bailiwick.errors import InvalidInput, Position
 
 GROUPS = ("in:", "under:")
@@ -16,14 +16,6 @@ GROUPS = ("in:", "under:")
 
 
 ONLY_SOME = "a rule counts only where a tag condition holds"
-
-
-class Answer(StrEnum):
-    """What a policy says."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    UNDETERMINED = "undetermined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +75,10 @@ class OrgPolicies:
     def of(cls, policies: Iterable[OrgPolicy]) -> "OrgPolicies":
         """Index policies by where they are set."""
         return cls({(one.resource, one.constraint): one for one in policies})
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """List where policies are set, each with the policy's name."""
+        return ((resource, one.name) for (resource, _), one in self.policies.items())
 
     def effective(self, path: tuple[str, ...], constraint: str) -> tuple[OrgPolicy, ...]:
         """Give the policies that count on the last resource of ``path``, nearest first."""

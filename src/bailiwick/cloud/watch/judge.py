@@ -18,6 +18,7 @@ from bailiwick.cloud.watch.inventory import Inventory, Served
 from bailiwick.cloud.watch.processing import processing_places
 from bailiwick.decision import Decision, DecisionTable, Effect, facts_asked
 from bailiwick.facts import PENDING, Fact, Facts
+from bailiwick.policy import BUILTIN, RuleEffect
 
 MOST_REMEMBERED = 65536
 
@@ -55,6 +56,8 @@ class Answer:
     why: str
     """Reason codes of a deny; what is not known, of an undetermined answer."""
     exempt: str | None = None
+    near: tuple[str, ...] = ()
+    """Where no rule determines a deny: the rules that permit the model, and do not match."""
 
 
 class Judge:
@@ -70,12 +73,14 @@ class Judge:
     ) -> None:
         self._table, self._catalog, self._locate = table, catalog, locate
         self.inventory = inventory or Inventory()
-        self._accounts = {
-            (cloud, account.id.lower()): account
+        listed = [
+            (cloud, account)
             for cloud, tree in (organisation.trees if organisation else {}).items()
             for account in tree.accounts()
             if account.is_listed
-        }
+        ]
+        self._accounts = {(cloud, account.id.lower()): account for cloud, account in listed}
+        self.inventory.rename({one.number: one.id for _, one in listed if one.number})
         self._edges = sorted(
             {edge for rule in table.rules for edge in (rule.from_at, rule.until_at) if edge}
         )
@@ -140,6 +145,15 @@ class Judge:
             decision.determining,
             self._why(decision, values, account, model) if model else UNKNOWN_MODEL.format(named),
             exempt,
+            self._near(decision, model),
+        )
+
+    def _near(self, decision: Decision, model: str | None) -> tuple[str, ...]:
+        if decision.effect is not Effect.DENY or decision.determining:
+            return ()
+        permits = (one for one in self._table.rules if one.effect is RuleEffect.PERMIT)
+        return tuple(
+            sorted(one.id for one in permits if model in one.models and one.authority != BUILTIN)
         )
 
     def _facts(
@@ -165,7 +179,7 @@ class Judge:
         about = [rule for rule in self._table.rules if model in rule.models]
         pending = sorted(name for name in facts_asked(about) if values[name] is PENDING)
         nobody = "" if account else "the account is not in the organisation file; "
-        return f"{nobody}the log does not say {', '.join(pending)}"
+        return f"{nobody}not known here: {', '.join(pending)}"
 
 
 UNKNOWN_MODEL = "the catalogue does not know `{}`"

@@ -1,6 +1,5 @@
 """AWS: service control policies for Bedrock, and the matrix that proves them."""
 
-from bailiwick.targets.aws.audit import Difference, Finding, compare, grouped
 from bailiwick.targets.aws.compile import (
     Attach,
     AwsWork,
@@ -10,6 +9,7 @@ from bailiwick.targets.aws.compile import (
     attached,
     compile_aws,
     evaluate,
+    judge,
 )
 from bailiwick.targets.aws.explain import CallExplanation, explain_call
 from bailiwick.targets.aws.matrix import NEW_ACCOUNT, Case, Matrix
@@ -17,7 +17,7 @@ from bailiwick.targets.aws.models import BedrockModel, bedrock_models
 
 __all__ = [
     "NEW_ACCOUNT",
-    "Attach", "AwsWork", "BedrockModel", "CallExplanation", "Case", "Difference", "Finding",
+    "Attach", "AwsWork", "BedrockModel", "CallExplanation", "Case",
     "Matrix", "NewModels", "Options", "Placed",
-    "attached", "bedrock_models", "compare", "compile_aws", "evaluate", "explain_call", "grouped",
+    "attached", "bedrock_models", "compile_aws", "evaluate", "explain_call", "judge",
 ]  # fmt: skip

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 from bailiwick.catalog import Catalog
 from bailiwick.cloud import (
-    Account,
+    Answer,
     Cloud,
     Coverage,
     Questions,
@@ -27,7 +26,6 @@ from bailiwick.cloud import (
 )
 from bailiwick.cloud.aws import (
     FULL_ACCESS,
-    Answer,
     Guardrails,
     Profiles,
     ScpStatement,
@@ -35,11 +33,10 @@ from bailiwick.cloud.aws import (
     default_profiles,
     expand,
     guardrails,
-    holds,
     parse_scp,
 )
 from bailiwick.decision import DecisionTable
-from bailiwick.errors import BailiwickError, InvalidInput, Problem, Severity
+from bailiwick.errors import InvalidInput, Problem, Severity
 from bailiwick.policy import BUILTIN
 from bailiwick.shapes import did_you_mean
 from bailiwick.targets.aws.accounts import Accounts
@@ -47,7 +44,9 @@ from bailiwick.targets.aws.behaviour import Behaviours
 from bailiwick.targets.aws.matrix import NEW_ACCOUNT, Case, Matrix
 from bailiwick.targets.aws.models import bedrock_models
 from bailiwick.targets.aws.statements import Draft, Writer, joined
+from bailiwick.targets.aws.told_apart import ToldApart
 from bailiwick.targets.compiled import Compiled, Statement, escaped, minified, terraform_text
+from bailiwick.targets.judged import Judged, prove
 
 MOST = 10_240
 """Characters that AWS takes in one policy, since May 2026."""
@@ -127,7 +126,8 @@ def compile_aws(
     placed = work.placed()
     warnings = _check_sizes(placed)
     cases = work.matrix(placed)
-    _prove(attached(placed, tree), cases, options.profiles)
+    rails = attached(placed, tree)
+    prove((judge(one, rails, options.profiles) for one in cases), NOT_TOLD)
     return Compiled(
         Cloud.AWS,
         table.revision,
@@ -202,10 +202,11 @@ class AwsWork:
         return [case for case in found if case.levels != (self.tree.root.id, NEW_ACCOUNT)]
 
     def cases(self, statements: Sequence[ScpStatement]) -> list[Case]:
-        """Generate the cases; accounts that some statements tell apart are apart."""
-        accounts = Accounts(self.tree)
-        made = Matrix(self.questions, self.tree, accounts, self.models, self.options.profiles)
-        return list(made.cases(lambda account: _signature(statements, self.tree, account)))
+        """Generate the cases; what some statements tell apart is apart."""
+        accounts, apart = Accounts(self.tree), ToldApart(statements)
+        profiles = self.options.profiles
+        made = Matrix(self.questions, self.tree, accounts, self.models, profiles, apart)
+        return list(made.cases())
 
     def rules_about(self, draft: Draft) -> tuple[str, ...]:
         """Name the rules in force about the models of a statement."""
@@ -373,43 +374,17 @@ def evaluate(case: Case, rails: Guardrails, profiles: Profiles) -> Verdict:
     return Verdict(Answer.ALLOW)
 
 
-def _prove(rails: Guardrails, cases: Iterable[Case], profiles: Profiles) -> None:
-    wrong = (
-        (case, verdict)
-        for case in cases
-        if (verdict := evaluate(case, rails, profiles)).answer
-        is not (Answer.ALLOW if case.cell.permit else Answer.DENY)
-    )
-    found = list(islice(wrong, 5))
-    if found:
-        lines = "; ".join(_difference(case, verdict) for case, verdict in found)
-        raise BailiwickError(
-            f"the output would not do what the policy says: {lines}",
-            "service control policies cannot tell these calls apart; change the policy so that "
-            "endpoint and processing do not depend on one another, or report this",
-        )
+def judge(case: Case, rails: Guardrails, profiles: Profiles) -> Judged:
+    """Evaluate a case, and name what decided it."""
+    verdict = evaluate(case, rails, profiles)
+    name = verdict.statement.name if verdict.statement else "no statement denies it"
+    return Judged(case.cell, verdict.answer, verdict.reason or name)
 
 
-def _difference(case: Case, verdict: Verdict) -> str:
-    cell = case.cell
-    wanted = "permit" if cell.permit else "deny"
-    what = f"{cell.action} {cell.model or cell.resource} ({cell.profile}) in {cell.region}"
-    by = verdict.statement.name if verdict.statement else verdict.reason
-    return f"{what} by {cell.account} must be {wanted} and is {verdict.answer} ({by})"
-
-
-def _signature(statements: Sequence[ScpStatement], tree: Tree, account: Account) -> object:
-    """Tell which conditions on accounts this one meets."""
-    given = {
-        "aws:principalaccount": (account.id,),
-        "aws:principalorgpaths": ("/".join((tree.id, *account.path)) + "/",),
-    }
-    return tuple(
-        holds(condition, given[condition.key])
-        for one in statements
-        for condition in one.conditions
-        if condition.key in given
-    )
+NOT_TOLD = (
+    "service control policies cannot tell these calls apart; change the policy so that endpoint "
+    "and processing do not depend on one another, or report this"
+)
 
 
 def _notes(tree: Tree, options: Options) -> Iterable[str]:
@@ -422,7 +397,7 @@ def _notes(tree: Tree, options: Options) -> Iterable[str]:
             yield f"account {one.id}: exempt ({one.exempt})"
     for part, reason in sorted(tree.leave_open.items()):
         yield f"{part}: left open ({reason})"
-    yield "provisioned throughput and deployments that exist already; `cloud audit` lists them"
+    yield "provisioned throughput and deployments that exist already; `cloud audit` judges them"
     yield "the caller's country; hold it at the edge, and let only the edge reach the cloud"
     yield "discovery (List, Get) and the agents' own actions; the model calls they make are held"
     yield "resource control policies: Bedrock is not among the services they reach"

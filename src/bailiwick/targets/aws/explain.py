@@ -6,11 +6,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bailiwick.cloud import GLOBAL, Account, Questions
+from bailiwick.cloud import GLOBAL, Account, Answer, Questions
 from bailiwick.cloud.aws import (
     POLICY_ACTIONS,
     UNSPECIFIED,
-    Answer,
     Call,
     Caller,
     Check,

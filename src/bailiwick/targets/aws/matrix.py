@@ -5,7 +5,7 @@ class that the policy tells apart; unlisted models, regions and accounts are cla
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bailiwick.cloud import GLOBAL, Account, Questions, Tree
@@ -25,6 +25,7 @@ from bailiwick.decision import Effect
 from bailiwick.targets.aws.accounts import Accounts
 from bailiwick.targets.aws.models import BedrockModel
 from bailiwick.targets.aws.statements import APPROVED, TAG
+from bailiwick.targets.aws.told_apart import ToldApart
 from bailiwick.targets.compiled import Cell
 
 NEW_REGION = "xx-unlisted-1"
@@ -62,7 +63,7 @@ class _Named:
 
 
 class Matrix:
-    """Generates the cases of one policy, organisation and profile table."""
+    """Generates the cases of one policy, organisation and profile table, for some statements."""
 
     def __init__(
         self,
@@ -71,7 +72,9 @@ class Matrix:
         accounts: Accounts,
         models: Sequence[BedrockModel],
         profiles: Profiles,
+        apart: ToldApart,
     ) -> None:
+        self.apart = apart
         self.questions = questions
         self.tree = tree
         self.accounts = [*accounts.held, *accounts.exempt]
@@ -82,18 +85,12 @@ class Matrix:
         self._callers = {id(one): self._caller(one) for one in self.accounts}
         self._anywhere: dict[tuple[object, ...], bool] = {}
         self._model_classes: dict[str, object] = {}
+        self._region_classes: dict[str, object] = {}
         self._seen: set[tuple[object, ...]] = set()
 
-    def cases(self, signature: Callable[[Account], object] = lambda _: None) -> Iterator[Case]:
-        """Generate every case once.
-
-        ``signature`` tells accounts apart that the guardrails themselves tell apart; accounts of
-        one class and signature are like one another.
-        """
-        accounts = self._few(
-            self.accounts,
-            lambda one: (self.questions.account_class(one), one.exempt is None, signature(one)),
-        )
+    def cases(self) -> Iterator[Case]:
+        """Generate every case once."""
+        accounts = self._few(self.accounts, self._account_class)
         models = self._few(self.models, self._model_class)
         regions = self._few(self.regions, self._region_class)
         every = aws_actions().of_class(*NAMES_MODEL, *MANTLE)
@@ -106,6 +103,7 @@ class Matrix:
         yield from self._calls(accounts, models, self.regions, (*main, profile))
         yield from self._calls(accounts, models, regions, every)
         yield from self._without_path(models, regions, main)
+        yield from self._excepted(accounts, models, regions, main)
         yield from self._others(self.accounts, accounts, regions)
 
     # -- classes -------------------------------------------------------------------------------
@@ -116,6 +114,10 @@ class Matrix:
             found.setdefault(key(one), one)
         return list(found.values())
 
+    def _account_class(self, account: Account) -> object:
+        apart = self.apart.account(self.tree, account)
+        return self.questions.account_class(account), account.exempt is None, apart
+
     def _model_class(self, model: _Named) -> object:
         if model.id not in self._model_classes:
             routes = tuple(
@@ -124,15 +126,25 @@ class Matrix:
                 for region in self.regions
             )
             known = model.model and self.questions.model_class(model.model)
-            self._model_classes[model.id] = (known, routes)
+            apart = self.apart.model(model.id, self.profiles.prefixes)
+            self._model_classes[model.id] = (known, routes, apart)
         return self._model_classes[model.id]
 
     def _region_class(self, region: str) -> object:
-        ways = [self._where(region, (region,))]
+        ways: list[object] = [self._where(region, (region,)), self._apart_region(region)]
         for prefix in self.profiles.prefixes:
             found = self.profiles.destinations(f"{prefix}.any", region)
-            ways.append(-1 if found is None else self._where(region, found))
+            if found is None:
+                ways.append(None)
+                continue
+            there = frozenset(self._apart_region(one) for one in found)
+            ways.append((self._where(region, found), there))
         return tuple(ways)
+
+    def _apart_region(self, region: str) -> object:
+        if region not in self._region_classes:
+            self._region_classes[region] = self.apart.region(region)
+        return self._region_classes[region]
 
     def _where(self, region: str, processing: Iterable[str]) -> int:
         found = tuple(processing)
@@ -211,6 +223,27 @@ class Matrix:
                     call = Call(action, caller, region, model.id)
                     yield Case(cell, call, (self.tree.root.id, NEW_ACCOUNT))
 
+    def _excepted(
+        self,
+        accounts: Iterable[Account],
+        models: Sequence[_Named],
+        regions: Sequence[str],
+        actions: Sequence[str],
+    ) -> Iterator[Case]:
+        """Call as those whom a statement treats in a way of their own; the policy knows no such."""
+        for account in accounts:
+            caller = self._callers[id(account)]
+            for key, value in self.apart.callers(caller.account):
+                for action in actions:
+                    for model in models:
+                        for region in regions:
+                            case = self._case(account, action, model, region, "direct", again=True)
+                            if case is None:
+                                continue
+                            call = replace(case.call, context={**case.call.context, key: (value,)})
+                            way = f"direct, {key} {value}"
+                            yield Case(replace(case.cell, profile=way), call, case.levels)
+
     def _ways(self, model: _Named, region: str, action: str) -> list[str]:
         ways = ["direct"]
         types = aws_actions().resources[action]
@@ -227,10 +260,17 @@ class Matrix:
         return ["direct", "us", GLOBAL] if model.model else ["direct", "missing", GLOBAL]
 
     def _case(
-        self, account: Account, action: str, model: _Named, region: str, way: str
+        self,
+        account: Account,
+        action: str,
+        model: _Named,
+        region: str,
+        way: str,
+        *,
+        again: bool = False,
     ) -> Case | None:
         key = (id(account), action, model.id, region, way)
-        if key in self._seen:
+        if key in self._seen and not again:
             return None
         self._seen.add(key)
         group = aws_actions().classes[action]

@@ -5,17 +5,14 @@ Assignments add up, so a scope that differs from the one above gets its own and 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from bailiwick.catalog import Catalog
 from bailiwick.cloud import (
     Cloud,
-    Coverage,
     Questions,
-    Residue,
     Tree,
     coverage_of,
     regions_of,
@@ -27,14 +24,13 @@ from bailiwick.cloud.azure import (
     EXEMPTED,
     GROUP,
     SUBSCRIPTION,
-    Answer,
     AzurePolicies,
     azure_models,
     read_policies,
 )
 from bailiwick.cloud.zones import SKUS
 from bailiwick.decision import DecisionTable
-from bailiwick.errors import BailiwickError, InvalidInput, Problem
+from bailiwick.errors import InvalidInput, Problem
 from bailiwick.targets.azure.definitions import (
     LOCATIONS,
     NOTHING,
@@ -44,9 +40,10 @@ from bailiwick.targets.azure.definitions import (
     machine_learning_rule,
     parameter_of,
 )
-from bailiwick.targets.azure.matrix import Case, Matrix
+from bailiwick.targets.azure.matrix import Matrix
 from bailiwick.targets.azure.scopes import Choices, Scope, scopes
 from bailiwick.targets.compiled import Compiled, Stage, Statement, escaped, minified, terraform_text
+from bailiwick.targets.judged import prove, with_losses
 
 ACCOUNTS, DEPLOYMENTS, LEARNING = "bw-accounts", "bw-deployments", "bw-machine-learning"
 SAYS = {
@@ -57,13 +54,6 @@ SAYS = {
 MOST_EXCLUDED = 400
 """Exclusions that Azure takes in one assignment."""
 APART = "give what is to differ a management group of its own"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to compile."""
-
-    stage: Stage = Stage.DRY_RUN
 
 
 @dataclass(slots=True)
@@ -109,7 +99,7 @@ def compile_azure(
     catalog: Catalog,
     tree: Tree,
     at: datetime,
-    options: Options | None = None,
+    stage: Stage = Stage.DRY_RUN,
 ) -> Compiled:
     """Compile for one tenant at one moment.
 
@@ -117,8 +107,7 @@ def compile_azure(
     enforces it, or an assignment does not fit; ``BailiwickError`` where the output does not do on
     every cell of its matrix what it must.
     """
-    options = options or Options()
-    enforced = options.stage is Stage.ENFORCE
+    enforced = stage is Stage.ENFORCE
     known = table.policy.models
     models = [one for one in azure_models(catalog) if known.issuperset(one.models)]
     questions = Questions(table, regions_of(Cloud.AZURE), at)
@@ -138,7 +127,9 @@ def compile_azure(
         **{f"{one.label}.exemption.json": minified(_exemption(one)) for one in exempted},
     }
     cases = list(Matrix(choices, tree).cases())
-    prove(_read_back(files), cases, dry_run=not enforced)
+    back = _read_back(files)
+    prove(case.judge(back, dry_run=not enforced) for case in cases)
+    lost = ((one.cell, _short(one.scope.id)) for one in cases if one.lost)
     rules = tuple(one.rule for one in residues)
     return Compiled(
         Cloud.AZURE,
@@ -149,8 +140,8 @@ def compile_azure(
             Statement(f"{one.label}.assignment.json", one.id, rules, SAYS[one.definition])
             for one in assigned
         ),
-        tuple(_lost(residues, cases)),
-        tuple(_notes(tree, options, choices)),
+        tuple(with_losses(residues, lost, APART)),
+        tuple(_notes(tree, stage, choices)),
         {},
         tuple(case.cell for case in cases),
     )
@@ -261,43 +252,8 @@ def _read_back(files: Mapping[str, str]) -> AzurePolicies:
     return read_policies((json.loads(text), name) for name, text in files.items())
 
 
-def prove(policies: AzurePolicies, cases: Sequence[Case], *, dry_run: bool = False) -> None:
-    """Evaluate every case; raise ``BailiwickError`` for those that get another answer."""
-    wrong = (
-        (case, found)
-        for case in cases
-        if (found := case.evaluate(policies, dry_run=dry_run))
-        is not (Answer.ALLOW if case.cell.permit else Answer.DENY)
-    )
-    few = list(islice(wrong, 5))
-    if few:
-        lines = "; ".join(
-            f"{case.cell.action} {case.cell.resource} by {case.scope.id} in {case.cell.region} "
-            f"must be {'permit' if case.cell.permit else 'deny'} and is {answer}"
-            for case, answer in few
-        )
-        raise BailiwickError(f"the output would not do what the policy says: {lines}")
-
-
-def _lost(residues: Sequence[Residue], cases: Sequence[Case]) -> Iterator[Residue]:
-    """Mark the rules whose permits Azure's rules cannot tell from what is denied."""
-    lost: dict[str, set[str]] = {}
-    for case in cases:
-        if case.lost:
-            for rule in case.cell.rules:
-                lost.setdefault(rule, set()).add(case.scope.id)
-    for one in residues:
-        where = [_short(scope) for scope in sorted(lost.get(one.rule, ()))]
-        if where and one.coverage is Coverage.EXACT:
-            few = ", ".join(where[:3]) + (f" and {len(where) - 3} more" if where[3:] else "")
-            note = f"in {few} not everywhere the rule permits; {APART}"
-            yield replace(one, coverage=Coverage.STRICTER, note=note)
-        else:
-            yield one
-
-
-def _notes(tree: Tree, options: Options, choices: Choices) -> Iterator[str]:
-    if options.stage is Stage.DRY_RUN:
+def _notes(tree: Tree, stage: Stage, choices: Choices) -> Iterator[str]:
+    if stage is Stage.DRY_RUN:
         yield "anything yet: compile with `--stage enforce` when what would be refused is right"
     for account in tree.accounts():
         if account.exempt is not None:

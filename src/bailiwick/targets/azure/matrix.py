@@ -6,11 +6,10 @@ One cell is one use: an account made in a location, and a deployment in it. Both
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bailiwick.cloud import Tree
+from bailiwick.cloud import Answer, Tree
 from bailiwick.cloud.azure import (
     KINDS,
     MACHINE_LEARNING,
-    Answer,
     AzureModel,
     AzurePolicies,
     Resource,
@@ -20,6 +19,7 @@ from bailiwick.cloud.azure import (
 from bailiwick.cloud.zones import SKUS
 from bailiwick.targets.azure.scopes import Choices, Scope, scopes
 from bailiwick.targets.compiled import Cell
+from bailiwick.targets.judged import Judged
 
 UNLISTED_MODEL = AzureModel("Nobody/unlisted", ("nobody/unlisted",))
 UNLISTED_SKU = "UnlistedSku"
@@ -38,25 +38,27 @@ class Case:
     lost: bool = False
     """The policy permits it and Azure's rules cannot: denied, and reported."""
 
-    def evaluate(self, policies: AzurePolicies, *, dry_run: bool = False) -> Answer:
+    def judge(self, policies: AzurePolicies, *, dry_run: bool = False) -> Judged:
         """Judge by policies: every resource must be allowed."""
-        return self.judge(policies, dry_run=dry_run)[0]
-
-    def judge(self, policies: AzurePolicies, *, dry_run: bool = False) -> tuple[Answer, str]:
-        """Judge the resources, and name the assignment that decided, or what is missing."""
         worst = policies.check(self.scope.path, self.resources[0], dry_run=dry_run)
         for one in self.resources[1:]:
             found = policies.check(self.scope.path, one, dry_run=dry_run)
             if worst.answer is Answer.ALLOW or found.answer is Answer.DENY:
                 worst = found
-        return worst.answer, worst.assignment or worst.reason
+        return Judged(self.cell, worst.answer, worst.assignment or worst.reason, self.lost)
 
 
 class Matrix:
-    """Generates the cases of one policy and tenant."""
+    """Generates the cases of one policy and tenant.
 
-    def __init__(self, choices: Choices, tree: Tree) -> None:
+    With ``deployed`` policies, what they tell apart is told apart too. A use passes if its account
+    and its deployment do, each by itself, so one account of each kind with every deployment leaves
+    nothing out.
+    """
+
+    def __init__(self, choices: Choices, tree: Tree, deployed: AzurePolicies | None = None) -> None:
         self.choices = choices
+        self.deployed = deployed or AzurePolicies({}, ())
         self.scopes = list(scopes(tree))
         self.learning_open = "machine-learning" in tree.leave_open
 
@@ -66,7 +68,11 @@ class Matrix:
         seen: set[tuple[object, ...]] = set()
         few = self._few()
         for scope in self.scopes:
-            kind = (questions.account_class(scope.account), scope.account.exempt is None)
+            kind = (
+                questions.account_class(scope.account),
+                scope.account.exempt is None,
+                self.deployed.holding(scope.path),
+            )
             new = kind not in seen
             seen.add(kind)
             yield from self._others(scope)
@@ -78,20 +84,25 @@ class Matrix:
 
     def _uses(self, scope: Scope, models: tuple[AzureModel, ...]) -> Iterator[Case]:
         """Go through models and SKUs, each in one location of every kind."""
-        locations = [*self._kinds_of_locations(scope), UNLISTED_LOCATION]
+        accounts = list(self._kinds_of_accounts(scope))
         for model in models:
             for sku in (*SKUS, UNLISTED_SKU):
-                for location in locations:
-                    yield self._case(scope, model, sku, location, KINDS[1])
+                for location, kind in accounts:
+                    yield self._case(scope, model, sku, location, kind)
 
-    def _kinds_of_locations(self, scope: Scope) -> Iterable[str]:
-        """Give one location of each kind: alike for the policy, and for what was chosen."""
+    def _kinds_of_accounts(self, scope: Scope) -> Iterable[tuple[str, str]]:
+        """Give one location and kind of each sort: alike for policy, choice and what is there."""
         chosen = self.choices.of(scope.account).places
-        found: dict[tuple[object, ...], str] = {}
-        for location in self.choices.locations:
-            wheres = (self.choices.wheres[location, sku] for sku in SKUS)
+        found: dict[tuple[object, ...], tuple[str, str]] = {}
+        for location in (*self.choices.locations, UNLISTED_LOCATION):
+            wheres = (
+                self.choices.wheres.get((location, sku)) or self.choices.where(location, sku)
+                for sku in SKUS
+            )
             numbers = tuple(map(self.choices.questions.where_class, wheres))
-            found.setdefault((numbers, location in chosen), location)
+            for kind in (KINDS[1], KINDS[0], UNLISTED_KIND):
+                there = self.deployed.check(scope.path, account(kind, location)).answer
+                found.setdefault((numbers, location in chosen, there), (location, kind))
         return found.values()
 
     def _few(self) -> tuple[AzureModel, ...]:

@@ -5,17 +5,14 @@ listed are held by their folder. What Google cannot express is stricter here, ne
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from bailiwick.catalog import Catalog
 from bailiwick.cloud import (
     Cloud,
-    Coverage,
     Questions,
-    Residue,
     Tree,
     coverage_of,
     regions_of,
@@ -26,29 +23,22 @@ from bailiwick.cloud.gcp import (
     FEATURES,
     MODELS,
     OWN_ENDPOINTS,
-    Answer,
     OrgPolicies,
     host_of,
     read_org_policy,
     vertex_models,
 )
 from bailiwick.decision import DecisionTable
-from bailiwick.errors import BailiwickError, InvalidInput, Problem
+from bailiwick.errors import InvalidInput, Problem
 from bailiwick.targets.compiled import Compiled, Stage, Statement, escaped, minified, terraform_text
 from bailiwick.targets.gcp.features import feature_values
 from bailiwick.targets.gcp.levels import AccessLevel, access_levels, level_terraform
-from bailiwick.targets.gcp.matrix import Case, Matrix
+from bailiwick.targets.gcp.matrix import Matrix
 from bailiwick.targets.gcp.scopes import Choices, Scope, scopes, values_of
+from bailiwick.targets.judged import prove, with_losses
 
 MOST_VALUES = 500
 """Values that Google takes in one policy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to compile."""
-
-    stage: Stage = Stage.DRY_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ def compile_gcp(
     catalog: Catalog,
     tree: Tree,
     at: datetime,
-    options: Options | None = None,
+    stage: Stage = Stage.DRY_RUN,
 ) -> Compiled:
     """Compile for one organization at one moment.
 
@@ -84,12 +74,11 @@ def compile_gcp(
     enforces it, or a policy does not fit; ``BailiwickError`` where the output does not do on every
     cell of its matrix what it must.
     """
-    options = options or Options()
     work = _Work(table, catalog, tree, at)
     residues = coverage_of(work.questions, Cloud.GCP, work.offered)
     require_acknowledged(residues, Cloud.GCP)
     placed = list(work.policies())
-    key = "dryRunSpec" if options.stage is Stage.DRY_RUN else "spec"
+    key = "dryRunSpec" if stage is Stage.DRY_RUN else "spec"
     files = {one.file: minified({"name": one.name, key: one.spec}) for one in placed}
     levels = access_levels(work.choices, tree)
     files |= {f"{one.name}.json": minified(one.as_dict()) for one in levels}
@@ -97,7 +86,9 @@ def compile_gcp(
     if custom:
         files[f"{OWN_ENDPOINTS}.json"] = minified(custom)
     cases = list(Matrix(work.choices, tree).cases())
-    prove(_read_back(files, dry_run=key == "dryRunSpec"), cases)
+    back = _read_back(files, dry_run=key == "dryRunSpec")
+    prove(case.judge(back) for case in cases)
+    lost = ((one.cell, one.scope.resource) for one in cases if one.lost)
     return Compiled(
         Cloud.GCP,
         table.revision,
@@ -105,8 +96,8 @@ def compile_gcp(
         {"bailiwick.tf.json": _terraform(placed, levels, custom, tree, key)},
         tuple(Statement(one.file, one.name, work.rules, one.says) for one in placed)
         + tuple(Statement(f"{one.name}.json", one.name, work.rules, one.says) for one in levels),
-        tuple(work.lost(residues, cases)),
-        tuple(work.notes(options)),
+        tuple(with_losses(residues, lost, APART)),
+        tuple(work.notes(stage)),
         {},
         tuple(case.cell for case in cases),
     )
@@ -158,25 +149,9 @@ class _Work:
         own = () if "endpoints" in self.tree.leave_open else (OWN_ENDPOINTS,)
         return (MODELS, ENDPOINTS, *features, *own)
 
-    def lost(self, residues: Sequence[Residue], cases: Sequence[Case]) -> Iterator[Residue]:
-        """Mark the rules whose permits Google's two lists cannot tell from what is denied."""
-        lost: dict[str, set[str]] = {}
-        for case in cases:
-            if case.lost:
-                for rule in case.cell.rules:
-                    lost.setdefault(rule, set()).add(case.scope.resource)
-        for one in residues:
-            where = sorted(lost.get(one.rule, ()))
-            if where and one.coverage is Coverage.EXACT:
-                few = ", ".join(where[:3]) + (f" and {len(where) - 3} more" if where[3:] else "")
-                note = f"in {few} not everywhere the rule permits; {APART}"
-                yield replace(one, coverage=Coverage.STRICTER, note=note)
-            else:
-                yield one
-
-    def notes(self, options: Options) -> Iterator[str]:
+    def notes(self, stage: Stage) -> Iterator[str]:
         """Say what these policies do not reach."""
-        if options.stage is Stage.DRY_RUN:
+        if stage is Stage.DRY_RUN:
             yield "anything yet: these are dry-run specs, compile with `--stage enforce` when ready"
         for account in self.tree.accounts():
             if account.exempt is not None:
@@ -194,6 +169,7 @@ class _Work:
 
 
 APART = "give what is to differ a folder of its own"
+
 ALLOW_ALL: Mapping[str, Any] = {"inheritFromParent": False, "rules": [{"allowAll": True}]}
 ENFORCED: Mapping[str, Any] = {"rules": [{"enforce": True}]}
 NOT_ENFORCED: Mapping[str, Any] = {"rules": [{"enforce": False}]}
@@ -255,24 +231,6 @@ def _read_back(files: Mapping[str, str], *, dry_run: bool) -> OrgPolicies:
         if "/policies/" in (value := json.loads(text)).get("name", "")
     )
     return OrgPolicies.of(one for one in read if one is not None)
-
-
-def prove(policies: OrgPolicies, cases: Sequence[Case]) -> None:
-    """Evaluate every case; raise ``BailiwickError`` for those that get another answer."""
-    wrong = (
-        (case, found)
-        for case in cases
-        if (found := case.evaluate(policies))
-        is not (Answer.ALLOW if case.cell.permit else Answer.DENY)
-    )
-    few = list(islice(wrong, 5))
-    if few:
-        lines = "; ".join(
-            f"{case.cell.action} {case.cell.resource} by {case.scope.resource} in "
-            f"{case.cell.region} must be {'permit' if case.cell.permit else 'deny'} and is {answer}"
-            for case, answer in few
-        )
-        raise BailiwickError(f"the output would not do what the policy says: {lines}")
 
 
 CUSTOM = "google_org_policy_custom_constraint.own_endpoints"

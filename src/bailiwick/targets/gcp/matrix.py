@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bailiwick.cloud import Tree
+from bailiwick.cloud import Answer, Tree
 from bailiwick.cloud.gcp import (
     ACTIONS,
+    ENDPOINTS,
     GLOBAL_HOST,
+    MODELS,
     OWN_ENDPOINTS,
-    Answer,
     Call,
     OrgPolicies,
     VertexModel,
@@ -17,6 +18,7 @@ from bailiwick.cloud.gcp import (
 )
 from bailiwick.targets.compiled import Cell
 from bailiwick.targets.gcp.scopes import Choices, Scope, scopes
+from bailiwick.targets.judged import Judged
 
 CREATE_ENDPOINT = "create endpoint"
 UNLISTED_MODEL = VertexModel("publishers/nobody/models/unlisted", ("nobody/unlisted",))
@@ -33,28 +35,30 @@ class Case:
     lost: bool
     """The policy permits it and Google's lists cannot: denied, and reported."""
 
-    def evaluate(self, policies: OrgPolicies) -> Answer:
+    def judge(self, policies: OrgPolicies) -> Judged:
         """Judge the call by policies: every check must be allowed."""
-        return self.judge(policies)[0]
-
-    def judge(self, policies: OrgPolicies) -> tuple[Answer, str]:
-        """Judge the call, and name the policy that decided, or what is missing."""
         if self.call.action == CREATE_ENDPOINT:
             found = [policies.enforced(self.scope.path, OWN_ENDPOINTS)]
         else:
             found = [policies.check(self.scope.path, *one) for one in checks(self.call)]
         worst = max(found, key=lambda one: WORST.index(one.answer))
-        return worst.answer, worst.policy or worst.reason
+        return Judged(self.cell, worst.answer, worst.policy or worst.reason, self.lost)
 
 
+CONSTRAINTS = (MODELS, ENDPOINTS, OWN_ENDPOINTS)
 WORST = (Answer.ALLOW, Answer.UNDETERMINED, Answer.DENY)
 
 
 class Matrix:
-    """Generates the cases of one policy and organization."""
+    """Generates the cases of one policy and organization.
 
-    def __init__(self, choices: Choices, tree: Tree) -> None:
+    With ``deployed`` policies, what they tell apart is told apart too. A call passes if its host
+    and its model do, each by itself, so one location of each kind with every model is enough.
+    """
+
+    def __init__(self, choices: Choices, tree: Tree, deployed: OrgPolicies | None = None) -> None:
         self.choices = choices
+        self.deployed = deployed or OrgPolicies({})
         self.scopes = list(scopes(tree))
         self.models = [*choices.models, UNLISTED_MODEL]
         self.endpoints_open = "endpoints" in tree.leave_open
@@ -67,6 +71,7 @@ class Matrix:
             kind = (
                 self.choices.questions.account_class(scope.account),
                 scope.account.exempt is None,
+                *(self.deployed.effective(scope.path, one) for one in CONSTRAINTS),
             )
             models = few if kind in seen else self.models
             seen.add(kind)
@@ -99,12 +104,13 @@ class Matrix:
         yield self._case(scope, model, action, location, GLOBAL_HOST)
 
     def _kinds_of_locations(self, scope: Scope) -> Iterable[str]:
-        """Give one location of each kind: alike for the policy, and for what was chosen."""
+        """Give one location of each kind: alike for the policy, what was chosen, what is there."""
         chosen = self.choices.of(scope.account).places
         found: dict[tuple[object, ...], str] = {}
         for location in self.choices.locations:
             number = self.choices.questions.where_class(self.choices.wheres[location])
-            found.setdefault((number, location in chosen), location)
+            host = self.deployed.check(scope.path, ENDPOINTS, host_of(location)).answer
+            found.setdefault((number, location in chosen, host), location)
         return found.values()
 
     def _case(
