@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bailiwick.audit import AuditLog, AuditUnavailable, show
+from bailiwick.audit import AuditLog, AuditUnavailable, Event, reread, show
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 BY = {"actor": "tester", "reason": "a test"}
@@ -54,12 +54,12 @@ class BrokenAudit:
         self.takes_late = takes_late
         self.late: list[Mapping[str, Any]] = []
 
-    def append(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> Any:
+    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Any:
         raise AuditUnavailable("the disk is full")
 
     def append_nowait(
-        self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None, *, late: bool = False
+        self, event: Event, raw: Mapping[str, str] | None = None, *, late: bool = False
     ) -> None:
         if not (late and self.takes_late):
             raise AuditUnavailable("the queue is full")
-        self.late.append(event)
+        self.late.append(reread(event) if isinstance(event, bytes) else event)

@@ -10,6 +10,7 @@ import warnings
 warnings.filterwarnings("ignore", r"'bailiwick\.audit\.verify' found", RuntimeWarning, "runpy")
 
 from bailiwick.audit.checkpoints import DirectoryOutside, Outside, OutsideStatus  # noqa: E402
+from bailiwick.audit.forms import form, reread  # noqa: E402
 from bailiwick.audit.intake import AuditUnavailable  # noqa: E402
 from bailiwick.audit.journal import Interruption, Recovery  # noqa: E402
 from bailiwick.audit.keys import rotate_key  # noqa: E402
@@ -17,7 +18,7 @@ from bailiwick.audit.log import AuditLog, Receipt, Status  # noqa: E402
 from bailiwick.audit.pseudonyms import Pseudonyms  # noqa: E402
 from bailiwick.audit.raw import find_raw  # noqa: E402
 from bailiwick.audit.reading import Entry, Filters, export, show  # noqa: E402
-from bailiwick.audit.records import encoded, timestamp  # noqa: E402
+from bailiwick.audit.records import Event, canonical, encoded, timestamp  # noqa: E402
 from bailiwick.audit.settings import Settings  # noqa: E402
 from bailiwick.audit.verify import (  # noqa: E402
     Chain,
@@ -33,7 +34,11 @@ __all__ = [
     "AuditLog",
     "AuditUnavailable",
     "Receipt",
+    "Event",
+    "canonical",
     "encoded",
+    "form",
+    "reread",
     "Settings",
     "Status",
     "Interruption",

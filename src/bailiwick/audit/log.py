@@ -30,7 +30,7 @@ from bailiwick.audit.intake import ENOUGH, AuditUnavailable, Intake, Item, Waite
 from bailiwick.audit.journal import Interruption, Journal, Recovery
 from bailiwick.audit.keys import load_key
 from bailiwick.audit.raw import RawStore
-from bailiwick.audit.records import record_head, timestamp
+from bailiwick.audit.records import Event, record_head, timestamp
 from bailiwick.audit.segment import Home
 from bailiwick.audit.settings import Settings
 from bailiwick.errors import BailiwickError, InvalidInput
@@ -154,7 +154,7 @@ class AuditLog:
 
     # ---- for callers
 
-    def append(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> Receipt:
+    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Receipt:
         """Queue a record; await the receipt before anything that the record permits.
 
         ``event`` has a ``kind`` that is not one of the log's own. ``raw`` values go to the
@@ -170,7 +170,7 @@ class AuditLog:
 
     def append_nowait(
         self,
-        event: Mapping[str, Any],
+        event: Event,
         raw: Mapping[str, str] | None = None,
         *,
         late: bool = False,
@@ -241,11 +241,8 @@ class AuditLog:
 
     # ---- on the caller's thread
 
-    def _item(
-        self, event: Mapping[str, Any], raw: Mapping[str, str] | None, waiter: Waiter | None
-    ) -> Item:
-        kind = event.get("kind")
-        if not isinstance(kind, str) or kind in OWN_KINDS:
+    def _item(self, event: Event, raw: Mapping[str, str] | None, waiter: Waiter | None) -> Item:
+        if not isinstance(event, bytes) and not _is_of_others(event.get("kind")):
             raise ValueError(f"an event needs a `kind` other than {sorted(OWN_KINDS)}")
         at = self._clock()
         if not raw:
@@ -434,6 +431,10 @@ class WriterLock:
                 time.sleep(0.05)
             else:
                 return descriptor
+
+
+def _is_of_others(kind: object) -> bool:
+    return isinstance(kind, str) and kind not in OWN_KINDS
 
 
 def _check_names(node: str, worker: str, origin: str) -> None:

@@ -11,7 +11,7 @@ and how long it was. Only an event that is longer than one value may be is looke
 import re
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -30,10 +30,16 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _BEYOND_ASCII = re.compile("[\x7f-\U0010ffff]")
 
 
-def record_head(
-    at: datetime, event: Mapping[str, Any], commitments: Mapping[str, str] | None = None
-) -> bytes:
+Event: TypeAlias = Mapping[str, Any] | bytes
+"""What is to be recorded. Bytes are an event in the canonical form already."""
+
+
+def record_head(at: datetime, event: Event, commitments: Mapping[str, str] | None = None) -> bytes:
     """Encode the part of a record that its caller knows, without the closing brace."""
+    if type(event) is bytes:
+        if len(event) <= VALUE_CHARS and not commitments:
+            return b'{"at":"%b","event":%b' % (timestamp(at).encode(), event)
+        event = msgspec.json.decode(event)
     quick = at.microsecond and at.tzinfo is UTC  # then the encoder writes what ``timestamp`` does
     fields: dict[str, Any] = {"at": at if quick else timestamp(at), "event": event}
     if commitments:

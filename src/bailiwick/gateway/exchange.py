@@ -207,6 +207,7 @@ class Exchange:
             self.dialect,
             head.path,
             bytes_in=self.bytes_in,
+            named=head.headers if len(head.headers) == len(head.lines) else None,
         )
 
     def _judged(self, judged: Judged, began: float) -> None:

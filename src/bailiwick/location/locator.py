@@ -331,6 +331,11 @@ class Locator:
         until = min((one for one in expiring if one > (at or self.loaded_at)), default=None)
         return Everywhere(v4, v6, said, min(filter(None, built), default=None), until)
 
+    def span(self, at: datetime) -> tuple[datetime, datetime]:
+        """Give since when (included) and until when (not) what is said at a moment holds."""
+        view = self._at(at)
+        return view.since, view.until
+
     def status(self, at: datetime | None = None) -> tuple[SourceStatus, ...]:
         """Describe every source: what it is, how old, and what is wrong with it."""
         moment = at or self.loaded_at

@@ -10,21 +10,17 @@ from typing import Any, Final, Protocol
 
 from bailiwick.accounts import AccountView
 from bailiwick.alternatives import Needs, fit
-from bailiwick.audit import AuditUnavailable
-from bailiwick.decision import Decision, Effect, Reason
+from bailiwick.audit import AuditUnavailable, Event, reread
 from bailiwick.location import ClientAddress, Invalid, Located
 from bailiwick.pipeline.answers import answers_events
-from bailiwick.pipeline.layers import EDGE
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
 from bailiwick.pipeline.record import (
     NOWHERE,
     Clients,
     Naming,
-    decision_event,
     outcome_event,
-    refused_fields,
-    shared_fields,
 )
+from bailiwick.pipeline.scene import Scene
 from bailiwick.pipeline.values import (
     Arrangement,
     Asked,
@@ -35,7 +31,7 @@ from bailiwick.pipeline.values import (
     Unavailable,
     decision_id,
 )
-from bailiwick.pipeline.world import Parts, Verdict, World
+from bailiwick.pipeline.world import Parts, World
 
 CLIENT_LEFT: Final = Outcome(499, "client_left", 0, 0, None, 0.0, None)
 
@@ -62,12 +58,12 @@ class Accounts(Protocol):
 class Recording(Protocol):
     """The audit log, as far as it is needed here."""
 
-    def append(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> Any:
+    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Any:
         """Queue a record; its receipt has ``durable()``."""
 
     def append_nowait(
         self,
-        event: Mapping[str, Any],
+        event: Event,
         raw: Mapping[str, str] | None = None,
         *,
         late: bool = False,
@@ -96,7 +92,7 @@ class Pipeline:
         self._clients = Clients(names)
         self._anonymous = anonymous
         self._keep_raw = keep_raw
-        self._world: World | None = None
+        self._scene: Scene | None = None
         self.unguarded = 0
         """Permits of models that are not controlled, given before their record was durable."""
         self.lost = 0
@@ -107,11 +103,11 @@ class Pipeline:
     @property
     def world(self) -> World | None:
         """The world of the moment; ``None`` until there is a good one."""
-        return self._world
+        return self._scene.world if self._scene is not None else None
 
     def use(self, world: World) -> None:
         """Judge by another world from now on. Requests under way keep theirs."""
-        self._world = world
+        self._scene = Scene(world, self._clients)
 
     async def judge(self, asked: Asked, at: datetime) -> Judged:
         """Judge a request. The record of a permit is durable when this returns.
@@ -127,42 +123,33 @@ class Pipeline:
         Raises ``Unauthenticated`` and ``Unavailable``.
         """
         began = time.perf_counter_ns()
-        world = self._ready()
-        account = self._account(asked, at)
-        client = _client(world, asked)
-        model = world.catalog.resolve(asked.model) if asked.model is not None else None
-        if isinstance(client, Invalid):
-            located, answer = None, _invalid(world, client, model)
-        else:
-            located = world.locator.locate_client(client, at)
-            answer = world.answer(model, at, _parts(world, located, account, asked, model))
+        scene = self._scene
+        if scene is None:
+            raise Unavailable("not_ready")
+        account = self.identify(asked.key, at)
+        caller = scene.caller(asked, at)
+        answer = scene.answer(asked, caller, account, at)
         decision = answer.decision
-        controlled = world.controlled(model)
         judged = Judged(
-            decision_id(at), decision, model, account, located, decision.revision, controlled,
-            answer.layer,
+            decision_id(at), decision, answer.model, account, caller.located, decision.revision,
+            answer.controlled, answer.layer,
         )  # fmt: skip
         permitted = decision.permitted
-        if permitted and controlled and account is not None:
+        if permitted and answer.controlled and account is not None:
             self._check_fresh()
-        if judged.decision.permitted and world.table.approvals:
-            self.used.update(world.table.approvals.intersection(judged.decision.determining))
-        event = decision_event(
-            judged,
-            asked,
-            answer.written,
-            self._clients.fields(client, at),
-            (time.perf_counter_ns() - began) // 1000,
-        )
-        if world.shadow is not None and located is not None:
-            event["shadow"] = _beside(world.shadow, located, asked, at, judged)
-        if not permitted and asked.bytes_in is not None:
-            event.update(refused_fields(world.table.policy.refusal.status, asked.bytes_in))
-        return self._record(judged, event, self._raw(client))
+        if permitted and scene.world.table.approvals:
+            self.used.update(scene.world.table.approvals.intersection(decision.determining))
+        latency_us = (time.perf_counter_ns() - began) // 1000
+        written = answer.written(judged, asked, caller, latency_us)
+        event: Event = written
+        if scene.world.shadow is not None and caller.located is not None:
+            beside = _beside(scene.world.shadow, caller.located, asked, at, judged)
+            event = {**reread(written), "shadow": beside}
+        return self._record(judged, event, self._raw(caller.client))
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
         """Say what the policy has in place of the model asked for; ``None``: nothing."""
-        world = self._world
+        world = self.world
         if world is None or not world.table.policy.fallbacks or asked.model is None:
             return None
         model = world.catalog.resolve(asked.model)
@@ -297,9 +284,9 @@ class Pipeline:
         return tuple(sorted(found))
 
     def _ready(self) -> World:
-        if self._world is None:
+        if self._scene is None:
             raise Unavailable("not_ready")
-        return self._world
+        return self._scene.world
 
     def _account(self, asked: Asked, at: datetime) -> AccountView | None:
         return self.identify(asked.key, at)
@@ -313,9 +300,7 @@ class Pipeline:
             return None
         return {"address": client.address}
 
-    def _record(
-        self, judged: Judged, event: dict[str, Any], raw: dict[str, str] | None
-    ) -> Judged | Pending:
+    def _record(self, judged: Judged, event: Event, raw: dict[str, str] | None) -> Judged | Pending:
         """Put a decision on record; a permit waits for it, and a controlled model depends on it."""
         if not judged.decision.permitted:
             self._later(event, raw)
@@ -325,23 +310,23 @@ class Pipeline:
         except AuditUnavailable:
             return self.unrecorded(judged, event, raw)
 
-    def unrecorded(
-        self, judged: Judged, event: dict[str, Any], raw: dict[str, str] | None
-    ) -> Judged:
+    def unrecorded(self, judged: Judged, event: Event, raw: dict[str, str] | None) -> Judged:
         """Say what a permit is worth whose record cannot be kept now."""
         if judged.controlled:
             raise Unavailable("audit_unavailable") from None
         self.unguarded += 1
-        self._later({**event, "late": True}, raw)
+        told = reread(event) if isinstance(event, bytes) else event
+        self._later({**told, "late": True}, raw)
         return judged
 
-    def _later(self, event: dict[str, Any], raw: dict[str, str] | None) -> None:
+    def _later(self, event: Event, raw: dict[str, str] | None) -> None:
         """Record what stands whether or not it is recorded."""
         try:
             self._audit.append_nowait(event, raw, late=True)
         except AuditUnavailable as error:
             self.lost += 1
-            log.warning("a record of kind %s could not be kept: %s", event["kind"], error)
+            kind = (reread(event) if isinstance(event, bytes) else event)["kind"]
+            log.warning("a record of kind %s could not be kept: %s", kind, error)
 
 
 class _Permit:
@@ -353,7 +338,7 @@ class _Permit:
         self,
         pipeline: Pipeline,
         judged: Judged,
-        event: dict[str, Any],
+        event: Event,
         raw: dict[str, str] | None,
         receipt: Any,
     ) -> None:
@@ -379,14 +364,6 @@ def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
     if asked.asker is None:
         return world.find_client(asked.peer, asked.headers)
     return world.find_client_behind(asked.peer, asked.headers, asked.address_header)
-
-
-def _invalid(world: World, client: Invalid, model: str | None) -> Verdict:
-    """Refuse a request that has no client address which could be trusted."""
-    reason = Reason("address.invalid", detail=client.reason)
-    decision = Decision(Effect.DENY, reasons=(reason,), revision=world.revision)
-    written = shared_fields(decision, model, world.controlled(model), EDGE, {})
-    return Verdict(decision, EDGE, written)
 
 
 def _beside(

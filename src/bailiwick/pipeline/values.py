@@ -1,7 +1,7 @@
 """What goes into the pipeline, what comes out, and how it says that it cannot answer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -35,6 +35,8 @@ class Asked(NamedTuple):
     """Catalogue id of the model that was wanted, if this one is to answer in its place."""
     bytes_in: int | None = None
     """Bytes of the body; ``None``: whoever asks is not the one who answers the caller."""
+    named: Mapping[str, str] | None = None
+    """``headers`` by name, if no name is given twice; ``None``: look through all of them."""
 
 
 @dataclass(frozen=True, slots=True)

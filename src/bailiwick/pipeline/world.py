@@ -114,7 +114,6 @@ class World:
         self._locations: dict[Hashable, Part] = {}
         self._requests: dict[Hashable, Part] = {}
         self._clients: dict[Hashable, ClientAddress | Invalid] = {}
-        self._answers: dict[Hashable, Verdict] = {}
         self._places: dict[Hashable, Part] = {}
         self._routes: dict[Hashable, Part] = {}
         self._compared: dict[Hashable, tuple[Decision, Decision, Mapping[str, Any]]] = {}
@@ -160,10 +159,10 @@ class World:
     ) -> "Parts":
         """Look the facts of a request up; ``route`` is its model and dialect, if it has one."""
         return Parts(
-            self._location(located),
-            self._account(account),
-            self._request(action, features),
-            self._route(route),
+            self.location_part(located),
+            self.account_part(account),
+            self.request_part(action, features),
+            self.route_to(route),
         )
 
     def background(self, facts: Mapping[str, Fact]) -> Part:
@@ -173,10 +172,10 @@ class World:
     def route_part(self, model: str | None, said: Mapping[str, Fact]) -> Part:
         """Look up the places of the upstream of a model, in whichever dialect it is served."""
         if not self._asks_route or model is None:
-            return self._route(None)
+            return self.route_to(None)
         if not said:
             found = next((d for d in _DIALECTS if self.route(model, d)), _DIALECTS[0])
-            return self._route((model, found))
+            return self.route_to((model, found))
         facts = next((f for d in _DIALECTS if (f := self.route(model, d))), {})
         return self._part({**facts, **said}, ROUTE)
 
@@ -221,23 +220,8 @@ class World:
             found = _remember(self._clients, key, client)
         return found
 
-    def answer(self, model: str | None, at: datetime, parts: Parts) -> Verdict:
-        """Decide, and say which layer did. The same facts have the same answer, so it is kept."""
-        location, account, request, route = parts
-        key = (
-            model,
-            self.table.window(at),
-            location.prepared,
-            account.prepared,
-            request.prepared,
-            route.prepared,
-        )
-        found = self._answers.get(key)
-        if found is None:
-            found = _remember(self._answers, key, self._answer(model, at, parts))
-        return found
-
-    def _answer(self, model: str | None, at: datetime, parts: Parts) -> Verdict:
+    def judge(self, model: str | None, at: datetime, parts: Parts) -> Verdict:
+        """Decide, and say which layer did."""
         decision = self.decide(model, at, parts)
         layer = self._layer(model, at, decision, parts)
         controlled = self.controlled(model)
@@ -268,7 +252,8 @@ class World:
         written = {name: fact_written(fact) for name, fact in prepared.facts.items()}
         return Part(prepared, written)
 
-    def _location(self, located: Located) -> Part:
+    def location_part(self, located: Located) -> Part:
+        """Look up where a request comes from."""
         said = (located.places, located.network, located.holder, located.non_routable)
         found = self._places.get(said)
         if found is None:
@@ -283,7 +268,7 @@ class World:
             found = _remember(self._locations, key, self._part(facts, LOCATION))
         return found
 
-    def _account(self, account: AccountView | None) -> Part:
+    def account_part(self, account: AccountView | None) -> Part:
         """Prepare an account once; those of which the same is known share it where they can."""
         who = account if account is None or self._asks_principal else account.values
         found = self._accounts.get(id(who))
@@ -292,14 +277,16 @@ class World:
             found = _remember(self._accounts, id(who), (who, part))  # keeps ``who``, so its id
         return found[1]
 
-    def _request(self, action: str, features: frozenset[str]) -> Part:
+    def request_part(self, action: str, features: frozenset[str]) -> Part:
+        """Look up what is asked."""
         found = self._requests.get((action, features))
         if found is None:
             part = self._part(request_facts(action, features), REQUEST)
             found = _remember(self._requests, (action, features), part)
         return found
 
-    def _route(self, route: tuple[str, str] | None) -> Part:
+    def route_to(self, route: tuple[str, str] | None) -> Part:
+        """Look up the upstream that serves a model in a dialect."""
         found = self._routes.get(route)
         if found is None:
             part = self._part(self.route(*route) if route else {}, ROUTE)

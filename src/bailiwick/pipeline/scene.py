@@ -1,0 +1,226 @@
+"""What requests share, remembered: who asks from where, what they want, and what follows from it.
+
+A request costs a few lookups here: its client, its wish, and the answer to both together with its
+account. Each answer carries its record but for the few values that only one request has. A scene
+belongs to one world and is replaced with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeVar
+
+from bailiwick.accounts import AccountView
+from bailiwick.audit import canonical, form
+from bailiwick.decision import Decision, Effect, Reason
+from bailiwick.location import ClientAddress, Invalid, Located
+from bailiwick.pipeline.layers import EDGE
+from bailiwick.pipeline.record import (
+    Clients,
+    data_fields,
+    decision_event,
+    refused_fields,
+    shared_fields,
+)
+from bailiwick.pipeline.values import Asked, Judged
+from bailiwick.pipeline.world import Part, Parts, Verdict, World
+
+MOST: Final = 4096
+"""Answers that are remembered, and wishes; callers are twice as many. Beyond, it begins anew."""
+_DAY: Final = timedelta(days=1)
+_BLANKS: Final = {
+    "account": b"%b",
+    "address": b"%b",
+    "address_from": b"%b",
+    "bytes_in": b"%d",
+    "id": b'"%b"',
+    "key": b"%b",
+    "latency_us": b"%d",
+}
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Basis:
+    """The data that a location rests on. Two are equal only if they are one."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """What is asked for, and the parts of it that are looked up in the table."""
+
+    model: str | None
+    controlled: bool
+    request: Part
+    route: Part
+
+
+class Caller(NamedTuple):
+    """Where a request comes from, as long as the data and the names of addresses stay."""
+
+    client: ClientAddress | Invalid
+    located: Located | None
+    """``None``: there is no client address that could be trusted."""
+    part: Part | None
+    basis: _Basis
+    address: bytes
+    """As a record writes it, and the next as well."""
+    address_from: bytes
+
+
+class Answer(NamedTuple):
+    """What follows for requests of which the same is known."""
+
+    decision: Decision
+    model: str | None
+    controlled: bool
+    layer: str
+    form: bytes
+    """The record, with blanks."""
+    counts: bool
+    """Whether the record says how many bytes came in: of a deny that is answered at once."""
+
+    def written(self, judged: Judged, asked: Asked, caller: Caller, latency_us: int) -> bytes:
+        """Fill the record in for one request."""
+        account = judged.account
+        if account is None:
+            who = key = b"null"
+        else:
+            who = canonical(account.id)
+            key = canonical(account.key_id) if account.key_id else b"null"
+        address, source, id_ = caller.address, caller.address_from, judged.id.encode()
+        if self.counts:
+            return self.form % (who, address, source, asked.bytes_in, id_, key, latency_us)
+        return self.form % (who, address, source, id_, key, latency_us)
+
+
+class Scene:
+    """Answers requests in one world."""
+
+    def __init__(self, world: World, clients: Clients) -> None:
+        self.world = world
+        self._clients = clients
+        self._header = world.client.header
+        self._term: tuple[datetime, datetime, dict[object, Caller]] = (_NEVER, _NEVER, {})
+        """From when until when the callers beside it are right."""
+        self._wishes: dict[object, _Wish] = {}
+        self._answers: dict[object, Answer] = {}
+        self._bases: dict[object, _Basis] = {}
+
+    def caller(self, asked: Asked, at: datetime) -> Caller:
+        """Find whose request it is, by address, and where that is."""
+        since, until, callers = self._term
+        if not since <= at < until:
+            callers = self._new_term(at)
+        header, named = asked.address_header or self._header, asked.named
+        said: object = (
+            named.get(header)
+            if named is not None
+            else tuple(value for name, value in asked.headers if name == header)
+        )
+        key = (asked.peer, said, header, asked.asker is None)
+        found = callers.get(key)
+        if found is None:
+            found = _remember(callers, 2 * MOST, key, self._caller(asked, at))
+        return found
+
+    def answer(
+        self, asked: Asked, caller: Caller, account: AccountView | None, at: datetime
+    ) -> Answer:
+        """Decide; the same facts have the same answer, so it is kept."""
+        wanted = (asked[3:11], asked.bytes_in is None)
+        wish = self._wishes.get(wanted)
+        if wish is None:
+            wish = _remember(self._wishes, MOST, wanted, self._wish(asked))
+        part, world = caller.part, self.world
+        accounts = world.account_part(account)
+        location = part.prepared if part is not None else caller.client
+        key = (world.table.window(at), wish, location, accounts.prepared, caller.basis)
+        found = self._answers.get(key)
+        if found is None:
+            made = self._answer(asked, caller, accounts, wish, at)
+            found = _remember(self._answers, MOST, key, made)
+        return found
+
+    def _new_term(self, at: datetime) -> dict[object, Caller]:
+        """Begin anew where data grow stale or expire, and where addresses get other names."""
+        since, until = self.world.locator.span(at)
+        day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        callers: dict[object, Caller] = {}
+        self._term = (max(since, day), min(until, day + _DAY), callers)
+        return callers
+
+    def _caller(self, asked: Asked, at: datetime) -> Caller:
+        world = self.world
+        if asked.asker is None:
+            client = world.find_client(asked.peer, asked.headers)
+        else:
+            client = world.find_client_behind(asked.peer, asked.headers, asked.address_header)
+        fields = self._clients.fields(client, at)
+        located = None
+        if not isinstance(client, Invalid):
+            located = world.locator.locate_client(client, at)
+        return Caller(
+            client,
+            located,
+            world.location_part(located) if located is not None else None,
+            self._basis(data_fields(located)),
+            canonical(fields["address"]),
+            canonical(fields["address_from"]),
+        )
+
+    def _basis(self, fields: Mapping[str, Any]) -> _Basis:
+        return self._bases.setdefault(canonical(fields), _Basis(fields))
+
+    def _wish(self, asked: Asked) -> _Wish:
+        world = self.world
+        model = world.catalog.resolve(asked.model) if asked.model is not None else None
+        return _Wish(
+            model,
+            world.controlled(model),
+            world.request_part(asked.action, asked.features),
+            world.route_to((model, asked.dialect) if model is not None else None),
+        )
+
+    def _answer(
+        self, asked: Asked, caller: Caller, accounts: Part, wish: _Wish, at: datetime
+    ) -> Answer:
+        verdict = self._verdict(caller, accounts, wish, at)
+        decision = verdict.decision
+        judged = Judged(
+            "", decision, wish.model, None, None, decision.revision, wish.controlled, verdict.layer
+        )
+        event = {**decision_event(judged, asked, verdict.written, {}, 0), **caller.basis.fields,
+                 "address": None, "address_from": None}  # fmt: skip
+        counts = asked.bytes_in is not None and not decision.permitted
+        if counts:
+            event.update(refused_fields(self.world.table.policy.refusal.status, 0))
+        return Answer(
+            decision, wish.model, wish.controlled, verdict.layer, form(event, _BLANKS), counts
+        )
+
+    def _verdict(self, caller: Caller, accounts: Part, wish: _Wish, at: datetime) -> Verdict:
+        if caller.part is None:
+            return self._nowhere(caller.client, wish)
+        parts = Parts(caller.part, accounts, wish.request, wish.route)
+        return self.world.judge(wish.model, at, parts)
+
+    def _nowhere(self, client: ClientAddress | Invalid, wish: _Wish) -> Verdict:
+        """Refuse a request that has no client address which could be trusted."""
+        detail = client.reason if isinstance(client, Invalid) else None
+        reason = Reason("address.invalid", detail=detail)
+        decision = Decision(Effect.DENY, reasons=(reason,), revision=self.world.revision)
+        written = shared_fields(decision, wish.model, wish.controlled, EDGE, {})
+        return Verdict(decision, EDGE, written)
+
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def _remember(memory: dict[object, _Value], most: int, key: object, value: _Value) -> _Value:
+    if len(memory) >= most:
+        memory.clear()
+    memory[key] = value
+    return value
