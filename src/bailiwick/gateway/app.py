@@ -49,6 +49,8 @@ class Gateway:
         """Requests, from their head to the end of their answer."""
         self.stopping = False
         self.date = formatdate(usegmt=True)
+        """As answers give it; and the same in bytes."""
+        self.date_bytes = self.date.encode()
         self.targets = Targets(options.upstreams)
         self.quotas = Quotas(options.quota_storage)
         self.metrics = Metrics()
@@ -94,6 +96,7 @@ class Gateway:
         """Look at every connection: one timer, so that a short request pays for none of its own."""
         self._timer = self.loop.call_later(TICK_S, self._tick)
         self.date = formatdate(usegmt=True)
+        self.date_bytes = self.date.encode()
         now = clock()
         for connection in [one for one in self.connections if one.deadline <= now]:
             try:

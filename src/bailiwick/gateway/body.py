@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from bailiwick.gateway.dialects import ENDPOINTS
 from bailiwick.gateway.options import Limits
 from bailiwick.gateway.respond import Refused
 
@@ -18,6 +19,10 @@ Json: TypeAlias = Any
 
 MANY: Final = 1024 * 1024
 """Bodies above this are counted before they are parsed."""
+SHORT: Final = 4096
+"""Bodies up to this are searched through: that is quicker than to look at each value."""
+_ESCAPE: Final = b"\\u"
+"""Without it nothing but a plain name stands for a plain name."""
 
 REFUSED_KEYS: Final[dict[str, str]] = {
     **dict.fromkeys(
@@ -46,6 +51,14 @@ SECURITY_KEYS: Final = frozenset(
 )  # fmt: skip
 """Keys that a decision reads; nothing may look like one of them without being it."""
 
+_quoted: Final[dict[str, bytes]] = {
+    name: f'"{name}"'.encode()
+    for endpoint in ENDPOINTS.values()
+    for name in endpoint.keys
+    if name not in REFUSED_KEYS and name.isidentifier() and name.isascii() and name.islower()
+}
+"""Keys that nobody can mistake, as a body writes them."""
+
 _FREE: Final = frozenset(
     {"input_schema", "input_examples", "parameters", "schema", "guided_json", "metadata",
      "arguments", "usage"}
@@ -69,12 +82,16 @@ def _key(kind: type[_Key], name: str) -> _Key:
 
 
 _decode = msgspec.json.Decoder(dict[_Key, Any], dec_hook=_key).decode
+_decode_plain = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def parse(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
     """Parse a body into the one value it can mean, or refuse it."""
-    if len(raw) > MANY:
+    if len(raw) <= SHORT:
+        if (body := _quick(raw)) is not None:
+            return body
+    elif len(raw) > MANY:
         _count(raw, limits.json_items)
     try:
         pairs = _decode(raw)
@@ -85,6 +102,21 @@ def parse(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(raw, error) from None
     return _unique(pairs)
+
+
+def _quick(raw: bytes | bytearray) -> dict[str, Json] | None:
+    """Parse a short body of plain keys; ``None``: it takes a closer look.
+
+    A key can be written twice only if its name in quotes is there twice, or escaped.
+    """
+    if _ESCAPE in raw:
+        return None
+    try:
+        body = _decode_plain(raw)
+        times = sum(map(raw.count, map(_quoted.__getitem__, body)))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
+        return None
+    return body if times == len(body) else None
 
 
 def serialise(body: dict[str, Json]) -> bytes:
@@ -152,6 +184,19 @@ def _distinguish(body: dict[str, Json]) -> None:
         if folded != name and (folded in SECURITY_KEYS or folded in body):
             message = f"the key `{_shown(name)}` can be mistaken for `{_shown(folded)}`"
             raise Refused("body_confusable_key", message, _shown(name))
+
+
+def is_shallow(raw: bytes | bytearray, limits: Limits) -> bool:
+    """Whether a short body shows without a walk that ``inspect`` would find nothing.
+
+    It names a model at the top level; if that is the only name, there is no second model.
+    """
+    return (
+        len(raw) <= SHORT
+        and _ESCAPE not in raw
+        and raw.count(b'"model') == 1
+        and raw.count(b"{") + raw.count(b"[") <= limits.json_depth
+    )
 
 
 def inspect(body: dict[str, Json], limits: Limits) -> None:

@@ -16,7 +16,7 @@ from bailiwick.gateway.bodies import Chunked, Counted
 from bailiwick.gateway.exchange import Exchange, too_large
 from bailiwick.gateway.flights import NEVER, clock
 from bailiwick.gateway.heads import Head, check_bytes, read_head
-from bailiwick.gateway.respond import Refused, Reply
+from bailiwick.gateway.respond import Refused, Reply, Written
 
 if TYPE_CHECKING:
     from bailiwick.gateway.app import Gateway
@@ -30,6 +30,7 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OPENING: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
 }
+_OPENING_BYTES: Final = {status: opening.encode() for status, opening in _OPENING.items()}
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -294,6 +295,19 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(raw)
 
+    def answer_written(self, written: Written) -> None:
+        """Write a whole answer that is encoded already."""
+        self._transport.write(
+            b"%b%b%bdate: %b\r\n\r\n%b"
+            % (
+                _OPENING_BYTES[written.status],
+                written.lines,
+                self._whether_it_stays(),
+                self._gateway.date_bytes,
+                written.body,
+            )
+        )
+
     def begin_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Write the head of an answer that comes piece by piece.
 
@@ -334,8 +348,11 @@ class Connection(asyncio.Protocol):
     def _head(self, status: int, headers: list[tuple[str, str]]) -> str:
         opening = _OPENING.get(status) or f"HTTP/1.1 {status} Other\r\n"
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        stays = self._whether_it_stays().decode()
+        return f"{opening}{lines}{stays}date: {self._gateway.date}\r\n"
+
+    def _whether_it_stays(self) -> bytes:
+        """Give the header line that says what becomes of the connection, if one is due."""
         if not self._keeps or self._gateway.stopping:
-            lines += "connection: close\r\n"
-        elif not self._chunks:
-            lines += "connection: keep-alive\r\n"
-        return f"{opening}{lines}date: {self._gateway.date}\r\n"
+            return b"connection: close\r\n"
+        return b"" if self._chunks else b"connection: keep-alive\r\n"

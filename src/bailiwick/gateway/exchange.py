@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bailiwick.gateway import models, obligations
-from bailiwick.gateway.body import inspect, parse, serialise
+from bailiwick.gateway.body import inspect, is_shallow, parse, serialise
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.fallback import Attempt, Fallback, RegionRefused
 from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, WITHDRAWN, Flight, clock
 from bailiwick.gateway.heads import Head
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
 from bailiwick.gateway.regions import STATUSES, is_region_refusal
-from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial, refusal
+from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial_written, refusal
 from bailiwick.gateway.translate import Translation, Untranslatable, error_in
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
@@ -52,29 +52,25 @@ _SLOW: Final = {
 class Exchange:
     """The state of one request in hand."""
 
-    __slots__ = (
-        "answered", "bytes_in", "bytes_out", "connection", "dialect", "endpoint", "fallback",
-        "first_byte_s", "flight", "gateway", "head", "judged", "since", "step", "upstream", "whole",
-    )  # fmt: skip
+    head = NO_HEAD
+    endpoint: Endpoint | None = None
+    dialect = "openai"
+    judged: Judged | None = None
+    flight: Flight | None = None
+    step = "head"
+    answered = False
+    bytes_in = 0
+    bytes_out = 0
+    first_byte_s: float | None = None
+    upstream: str | None = None
+    fallback: Fallback | None = None
+    whole = False
+    """Whether the answer came to its end."""
 
     def __init__(self, gateway: "Gateway", connection: "Connection") -> None:
         self.gateway = gateway
         self.connection = connection
-        self.head = NO_HEAD
-        self.endpoint: Endpoint | None = None
-        self.dialect = "openai"
-        self.judged: Judged | None = None
-        self.flight: Flight | None = None
-        self.step = "head"
-        self.answered = False
         self.since = clock()
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.first_byte_s: float | None = None
-        self.upstream: str | None = None
-        self.fallback: Fallback | None = None
-        self.whole = False
-        """Whether the answer came to its end."""
 
     # -- what the connection says --------------------------------------------------------------
 
@@ -139,9 +135,11 @@ class Exchange:
         if query := self.head.query:
             check_query(query, endpoint.query)
         self.bytes_in = len(raw)
-        body = parse(raw, self.gateway.options.limits)
+        limits = self.gateway.options.limits
+        body = parse(raw, limits)
         name = model_named(body, self.head.headers)
-        inspect(body, self.gateway.options.limits)
+        if not is_shallow(raw, limits):
+            inspect(body, limits)
         asked = self._asked(endpoint.action, name, endpoint.features(body))
         arranged = self.gateway.services.judge.arrangement(asked)
         self.fallback = Fallback.of(arranged, asked, body, self.head.headers)
@@ -436,9 +434,10 @@ class Exchange:
 
     def _deny(self, judged: Judged, *, recorded: bool) -> None:
         """Refuse what was denied. If its record says so already, no outcome follows."""
-        reply = denial(judged, self.gateway.services.style(), self.dialect)
+        reply = denial_written(judged, self.gateway.services.style(), self.dialect)
         self.bytes_out = len(reply.body)
-        self._reply(reply)
+        self.answered = True
+        self.connection.answer_written(reply)
         located = judged.located
         self.gateway.metrics.denied(located.places if located is not None else ())
         if recorded:

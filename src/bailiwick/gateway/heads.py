@@ -7,7 +7,7 @@ the same for bodies. No I/O in here.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 from bailiwick.gateway.respond import Refused
 
@@ -71,7 +71,7 @@ def read_head(data: bytes) -> Head:
     if count > MOST_HEADERS:
         raise Refused("head_too_large", f"the request may have at most {MOST_HEADERS} headers")
     method, path, query, modern = _openings.get(opening) or _opening(opening)
-    lines = [_known.get(line) or _header(line) for line in rest]
+    lines = _read_lines(rest)
     headers = dict(lines)
     if len(headers) != count:
         _check_repeats(lines)
@@ -93,6 +93,14 @@ def read_head(data: bytes) -> Head:
 _openings: dict[bytes, tuple[str, str, str, bool]] = {}
 _known: dict[bytes, tuple[str, str]] = {}
 """Lines that many requests share. What a caller must keep secret is not among them."""
+
+
+def _read_lines(rest: list[bytes]) -> list[tuple[str, str]]:
+    lines = [*map(_known.get, rest)]
+    while None in lines:
+        place = lines.index(None)
+        lines[place] = _header(rest[place])
+    return cast("list[tuple[str, str]]", lines)
 
 
 def _opening(line: bytes) -> tuple[str, str, str, bool]:

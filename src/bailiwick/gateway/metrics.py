@@ -76,20 +76,20 @@ class Metrics:
     """Counts in memory and writes to prometheus-client now and then: writing costs more."""
 
     def __init__(self) -> None:
-        self._requests: Tally[tuple[str, str, str, str, str]] = Tally()
+        self._requests: Tally[tuple[str, str, str, str, int]] = Tally()
         self._outcomes: Tally[tuple[str, str]] = Tally()
-        self._places: Tally[str] = Tally()
+        self._places: Tally[tuple[str, ...]] = Tally()
         self._judging = {effect: _Times(JUDGING.labels(effect)) for effect in ("permit", "deny")}
         self._first_byte: dict[str, _Times] = {}
         self._opened: dict[str, int] = {}
 
     def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
         """Count a request that was answered."""
-        self._requests[endpoint, effect, reason, model, str(status)] += 1
+        self._requests[endpoint, effect, reason, model, status] += 1
 
     def denied(self, places: tuple[str, ...]) -> None:
         """Count where a denied request came from."""
-        self._places[country_of(places[0]) if len(places) == 1 else "unknown"] += 1
+        self._places[places] += 1
 
     def judged(self, permitted: bool, seconds: float) -> None:
         """Time a decision."""
@@ -112,10 +112,11 @@ class Metrics:
             OPENED.labels(upstream).inc(count - self._opened.get(upstream, 0))
         self._opened = dict(opened)
         for labels, count in self._requests.items():
-            REQUESTS.labels(*labels).inc(count)
+            REQUESTS.labels(*labels[:4], str(labels[4])).inc(count)
         for pair, count in self._outcomes.items():
             OUTCOMES.labels(*pair).inc(count)
-        for place, count in self._places.items():
+        for places, count in self._places.items():
+            place = country_of(places[0]) if len(places) == 1 else "unknown"
             DENIED_PLACES.labels(place).inc(count)
         for times in (*self._judging.values(), *self._first_byte.values()):
             times.flush()

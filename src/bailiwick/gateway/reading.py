@@ -6,7 +6,7 @@ from typing import Any
 
 from bailiwick.decision import Obligations
 from bailiwick.gateway import models, obligations
-from bailiwick.gateway.body import inspect, parse
+from bailiwick.gateway.body import inspect, is_shallow, parse
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.identity import check_name, check_query, model_named
 from bailiwick.gateway.options import Limits
@@ -50,7 +50,8 @@ def read_request(
         check_query(query, endpoint.query)
     body = parse(raw, limits)
     name = model_named(body, headers)
-    inspect(body, limits)
+    if not is_shallow(raw, limits):
+        inspect(body, limits)
     features = endpoint.features(body)
     return Reading(name, endpoint.action, features, endpoint.dialect, body, endpoint, len(raw))
 

@@ -145,23 +145,36 @@ def refusal(refused: Refused, id_: str, dialect: str) -> Reply:
     return Reply(status, headers, _body(saying, dialect))
 
 
+class Written(NamedTuple):
+    """A whole response, encoded but for what the connection adds to its head."""
+
+    status: int
+    lines: bytes
+    """Header lines, each with its end."""
+    body: bytes
+
+
 def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:
     """Answer a deny as the policy wants it worded."""
-    body = _denial(judged, style, dialect).replace(_SOME_ID, judged.id.encode())
-    headers = _headers(judged.id)
-    if style.status == 451 and style.blocked_by:
-        headers.append(("link", f'<{style.blocked_by}>; rel="blocked-by"'))
-    return Reply(style.status, headers, body)
+    body = _denial(judged, style, dialect).body.replace(_SOME_ID, judged.id.encode())
+    return Reply(style.status, _denial_headers(judged.id, style), body)
+
+
+def denial_written(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
+    """Answer a deny in the same way, in few steps."""
+    id_ = judged.id.encode()
+    _, lines, body = _denial(judged, style, dialect)
+    return Written(style.status, lines.replace(_SOME_ID, id_), body.replace(_SOME_ID, id_))
 
 
 _SOME_ID: Final = b"dec_00000000000000000000000000000000"
 _MOST_DENIALS: Final = 1024
-_denials: dict[tuple[int, int, str, tuple[str, ...]], tuple[Decision, RefusalStyle, bytes]] = {}
-"""Bodies, but for the id; what is kept here keeps its place in memory, and so its number."""
+_denials: dict[tuple[int, int, str, tuple[str, ...]], tuple[Decision, RefusalStyle, Written]] = {}
+"""Answers, but for the id; what is kept here keeps its place in memory, and so its number."""
 
 
-def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
-    """Write the body of a deny, with another id. Those of one decision differ by the place only."""
+def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
+    """Write a deny, with another id. Those of one decision differ by the place only."""
     decision = judged.decision
     key = (id(decision), id(style), dialect, judged.located.places if judged.located else ())
     found = _denials.get(key)
@@ -169,8 +182,18 @@ def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
         if len(_denials) >= _MOST_DENIALS:
             _denials.clear()
         some = judged._replace(id=_SOME_ID.decode())
-        found = _denials[key] = (decision, style, _write_denial(some, style, dialect))
+        body = _write_denial(some, style, dialect)
+        headers = [*_denial_headers(some.id, style), ("content-length", str(len(body)))]
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
+        found = _denials[key] = (decision, style, Written(style.status, lines, body))
     return found[2]
+
+
+def _denial_headers(id_: str, style: RefusalStyle) -> list[tuple[str, str]]:
+    headers = _headers(id_)
+    if style.status == 451 and style.blocked_by:
+        headers.append(("link", f'<{style.blocked_by}>; rel="blocked-by"'))
+    return headers
 
 
 def _write_denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:

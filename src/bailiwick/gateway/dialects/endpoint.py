@@ -36,7 +36,10 @@ class Endpoint:
             read = keys.get(key, unrecognised)
             if read is not None and value is not None:
                 read(value, found)
-        return frozenset(found)
+        return frozenset(found) if found else _NOTHING
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 def unrecognised(value: Any, found: set[str]) -> None:
