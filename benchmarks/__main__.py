@@ -17,8 +17,8 @@ from benchmarks.options import Options
 from benchmarks.report import Section, markdown, show
 
 NAMES = (
-    "decision", "location", "ownership", "audit", "webhooks", "logs", "replay", "cloud", "gateway",
-    "service", "edge",
+    "decision", "location", "ownership", "accounts", "audit", "webhooks", "logs", "replay",
+    "cloud", "gateway", "service", "edge",
 )  # fmt: skip
 """Modules with ``run(options) -> Section``, in the order in which they run."""
 RESULTS = Path(__file__).with_name("results.md")

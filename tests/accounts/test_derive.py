@@ -1,5 +1,6 @@
 """How what sources said becomes facts."""
 
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from bailiwick.accounts import schema
-from bailiwick.accounts.derive import Deriver, current, merged, profile
+from bailiwick.accounts.derive import Deriver, merged, profile
 from bailiwick.accounts.engine import writing
 from bailiwick.facts import UNKNOWN
 
@@ -191,22 +192,22 @@ LABEL = st.tuples(st.sampled_from(["gold", "research"]), st.none() | st.integers
 
 
 @given(st.lists(ENTRY, max_size=6), st.lists(LABEL, max_size=3), st.integers(2, 4))
-def test_the_steps_say_at_every_moment_what_the_rules_say(
+def test_a_layout_says_at_every_moment_what_the_rules_say(
     entries: list[Any], labels: list[Any], now: int
 ) -> None:
-    """The steps are a layout with shared parts; the rules applied at one moment are the oracle."""
+    """A layout has shared parts; the rules applied at one moment are the oracle."""
     said = [(f"{kind} {value} {source} {tier}", end) for kind, value, source, tier, end in entries]
     said += [(f"labels {name}", end) for name, end in labels]
     text = ";".join(f"{what} {'' if end is None else end}" for what, end in said)
-    deriver = Deriver(now)
+    deriver = Deriver()
 
-    steps = [deriver.steps((text,) if text else ()) for _ in range(2)][-1]
+    layout, moments = [deriver.lay_out((text,) if text else (), now) for _ in range(2)][-1]
 
+    assert len(moments) == len(layout) - 1
     for at in range(now, 11):
         plain = profile(what for what, end in said if end is None or at < end)
-        step = current(steps, at)
-        assert merged([step.profile], "active") == merged([plain], "active")
-        assert step.until is None or at < step.until
+        found = layout[bisect_right(moments, at)]
+        assert merged([found], "active") == merged([plain], "active")
 
 
 @given(st.lists(ENTRY, max_size=6), st.integers(1, 9), st.integers(1, 9))

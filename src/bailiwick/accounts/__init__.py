@@ -46,8 +46,9 @@ from bailiwick.accounts.moves import Moved
 from bailiwick.accounts.opening import upgrade
 from bailiwick.accounts.relay import relay_history
 from bailiwick.accounts.report import TransparencyReport, transparency_report
+from bailiwick.accounts.snapshot import Snapshot
 from bailiwick.accounts.steps import Step
-from bailiwick.accounts.store import AccountStore, StoreStatus
+from bailiwick.accounts.store import AccountStore, StoreStatus, load_snapshot
 from bailiwick.accounts.sweep import Impact, Swept, confirm, impact, sweep
 from bailiwick.accounts.values import (
     ACCOUNT_STATUSES,
@@ -99,6 +100,7 @@ __all__ = [
     "NotDelivered",
     "Notice",
     "SamePerson",
+    "Snapshot",
     "Step",
     "StoreStatus",
     "Swept",
@@ -112,6 +114,7 @@ __all__ = [
     "hold_lease",
     "impact",
     "known_accounts",
+    "load_snapshot",
     "StoredExemption",
     "StoredOrder",
     "list_accounts",

@@ -6,7 +6,7 @@ candidates. Nothing left means that nothing is said of the kind, which is ``UNKN
 evidence counts beside its children's, never under it, so a child's better tier cannot hide it.
 
 Evidence only ever expires by itself, so what an account will be known for is a short list of
-steps in time, made once when the account is loaded.
+profiles in time, made once when the account is loaded.
 """
 
 from collections import defaultdict
@@ -48,30 +48,26 @@ class Profile:
     evidence: tuple[Evidence, ...]
 
 
-class Step(NamedTuple):
-    """A profile and until when it holds (milliseconds, exclusive; ``None``: for good)."""
-
-    until: int | None
-    profile: Profile
-
-
-Steps = tuple[Step, ...]
+Layout = tuple[Profile, ...]
+"""What an account is known for, one after the other. Equal ones are one object."""
+Moments = Sequence[int]
+"""When each profile of a layout but the last ends (milliseconds, exclusive), in order."""
 
 
 class Deriver:
-    """Makes steps from what counts at ``now``, sharing between accounts whatever is alike.
+    """Lays out what accounts are known for, sharing between them whatever is alike.
 
     Most accounts differ only in when things expire. So the work is done on the order of the
-    expiries, once for each shape, and the times are filled in.
+    expiries, once for each shape, and the times are kept apart.
     """
 
-    def __init__(self, now: int) -> None:
-        self._now = now
-        self._lasting: dict[tuple[str, ...], Steps] = {}
-        self._layouts: dict[tuple[Entry, ...], Steps] = {}
+    def __init__(self) -> None:
+        self._lasting: dict[tuple[str, ...], Layout] = {}
+        self._shapes: dict[tuple[Entry, ...], tuple[Layout, tuple[int, ...]]] = {}
+        self._layouts: dict[Layout, Layout] = {}
         self._profiles: dict[tuple[tuple[Evidence, ...], frozenset[str]], Profile] = {}
 
-    def steps(self, texts: tuple[str, ...]) -> Steps:
+    def lay_out(self, texts: tuple[str, ...], now: int) -> tuple[Layout, Moments]:
         """Lay out what the account is known for, from ``now`` on.
 
         Each text is entries as the database wrote them: ``SAID EXPIRY;...``, the expiry empty
@@ -79,39 +75,37 @@ class Deriver:
         """
         found = self._lasting.get(texts)
         if found is not None:
-            return found
+            return found, ()
         entries = [_entry(text) for joined in texts for text in joined.split(SEPARATOR)]
         ends = {end for _, end in entries if end is not None}
+        moments = sorted(end for end in ends if end > now)
+        layout, ranks = self._shape(_ranked(entries, moments), len(moments))
         if not ends:
-            found = self._lasting[texts] = self._layout(entries, 0)
-            return found
-        return self._timed(entries, sorted(end for end in ends if end > self._now))
+            self._lasting[texts] = layout
+        return layout, [moments[rank] for rank in ranks]
 
-    def _timed(self, entries: Sequence[Entry], moments: Sequence[int]) -> Steps:
-        layout = self._layout(_ranked(entries, moments), len(moments))
-        return tuple(
-            step if step.until is None else Step(moments[step.until], step.profile)
-            for step in layout
-        )
-
-    def _layout(self, entries: Sequence[Entry], last: int) -> Steps:
-        """Make steps that end with a rank in place of a time."""
+    def _shape(self, entries: Sequence[Entry], last: int) -> tuple[Layout, tuple[int, ...]]:
+        """Make a layout, and the ranks of its moments, from entries that end at ranks."""
         shape = tuple(sorted(entries, key=itemgetter(0)))
-        found = self._layouts.get(shape)
+        found = self._shapes.get(shape)
         if found is None:
-            found = self._layouts[shape] = self._lay_out(shape, last)
+            found = self._shapes[shape] = self._lay_shape_out(shape, last)
         return found
 
-    def _lay_out(self, entries: Sequence[Entry], last: int) -> Steps:
-        steps: list[Step] = []
+    def _lay_shape_out(self, entries: Sequence[Entry], last: int) -> tuple[Layout, tuple[int, ...]]:
+        profiles: list[Profile] = []
+        ranks: list[int] = []
         for place in range(last + 1):
             profile = self._profile(
                 tuple(said for said, rank in entries if rank is None or place <= rank)
             )
-            if steps and steps[-1].profile is profile:
-                steps.pop()
-            steps.append(Step(place if place < last else None, profile))
-        return tuple(steps)
+            if profiles and profiles[-1] is profile:
+                ranks[-1] = place
+            else:
+                profiles.append(profile)
+                ranks.append(place)
+        layout = tuple(profiles)
+        return self._layouts.setdefault(layout, layout), tuple(ranks[:-1])
 
     def _profile(self, said: tuple[str, ...]) -> Profile:
         made = profile(said)
@@ -166,14 +160,6 @@ def candidates(evidence: Iterable[Evidence]) -> Mapping[str, frozenset[str]]:
 def holds(expires_at: int | None, at: int) -> bool:
     """Whether something that expires then still counts at ``at``."""
     return expires_at is None or at < expires_at
-
-
-def current(steps: Steps, at: int) -> Step:
-    """Find the step that holds at ``at``."""
-    for step in steps:
-        if holds(step.until, at):
-            return step
-    return steps[-1]
 
 
 def merged(profiles: Sequence[Profile], status: str) -> Mapping[str, Fact]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.engine import reading
-from bailiwick.accounts.snapshot import load
+from bailiwick.accounts.loading import load
 from bailiwick.accounts.values import milliseconds
 from bailiwick.facts import Fact
 
@@ -14,5 +14,4 @@ def known_accounts(database: AccountDatabase, at: datetime) -> dict[str, Mapping
     """Give the facts of every account and organisation, as they are at ``at``."""
     with reading(database.engine) as connection:
         snapshot = load(connection, "", milliseconds(at))
-    views = (snapshot.view_of(account, at) for account in snapshot.records)
-    return {view.id: {**view.values, "principal": view.principals} for view in views if view}
+    return {view.id: {**view.values, "principal": view.principals} for view in snapshot.views(at)}

@@ -1,54 +1,52 @@
-"""Every live key and account in memory, small enough for 100,000 keys in each worker.
+"""Every live key and account in memory, small enough for a million keys in each gateway.
 
-A key costs one entry in a dict, from half its digest to its account's id. An account costs another,
-from its id to what counts of it, which accounts of which the same counts share. Views are made when
-they are first asked for, and one is used as long as every record that it came from still stands:
-that check is an identity comparison, so a change needs no invalidation.
+Keys and accounts are tables of numbers (``key_table``, ``account_table``). A process that forks
+shares them with its children until one of them changes something, and then all but what changed.
+Views are made when they are first asked for, and one is used as long as every number that it came
+from still stands: that is compared, so a change needs no invalidation.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, literal, select
-
-from bailiwick.accounts import schema
+from bailiwick.accounts.account_table import LASTING, NOBODY, AccountFilling, AccountTable, Standing
 from bailiwick.accounts.derive import (
-    LABELS,
-    SEPARATOR,
     Deriver,
     Evidence,
+    Moments,
     Profile,
-    Steps,
-    current,
-    holds,
     merged,
     strictest,
 )
-from bailiwick.accounts.keys import key_id, lookup
-from bailiwick.accounts.values import FACT_PLACES, milliseconds, moment
+from bailiwick.accounts.key_table import DEAD, HALF, NEVER, KeyFilling, KeyTable
+from bailiwick.accounts.values import milliseconds
 from bailiwick.accounts.view import AccountView
-from bailiwick.facts import OWNERSHIP_PREFIX, Fact
-
-Merged = tuple[Mapping[str, Fact], tuple[Evidence, ...]]
+from bailiwick.facts import Fact
 
 CACHED_VIEWS = 8192
 """Views kept ready in a worker (about half a kilobyte each)."""
-FETCHED_ROWS = 2000
-"""Rows read from the database at a time."""
+LEAST_ADDED = 10_000
+"""Fewer added keys and accounts than this are never worth making the tables anew."""
+
+Merged = tuple[str, Mapping[str, Fact], tuple[Evidence, ...]]
+"""The strictest status, the facts, and what they rest on."""
+
+
+States = tuple[tuple[int, int], ...]
+"""Numbers of accounts, and the states that they were in."""
+NONE: States = ()
 
 
 class Record(NamedTuple):
-    """What counts of an account or organisation. Accounts of which it is the same share it."""
+    """An account or organisation as the database has it now."""
 
     parent_id: str | None
-    status: str
-    steps: Steps
-
-
-Chain = tuple[tuple[str, Record], ...]
-"""An account and its organisations with their ids, nearest first."""
+    standing: Standing
+    moments: Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,209 +61,176 @@ class Changes:
     """Keys that do not count any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    view: AccountView
-    chain: Chain
-    until: int | None
+Cached = tuple[AccountView, int, int, int, States, int]
+"""A view; its key's place, the account's number and state; its organisations; until when (ms)."""
 
 
 class Snapshot:
     """What the database said up to one place in its sequence."""
 
-    def __init__(self, instance: str, sequence: int) -> None:
+    def __init__(
+        self,
+        instance: str,
+        sequence: int,
+        accounts: AccountTable,
+        keys: KeyTable,
+        deriver: Deriver,
+    ) -> None:
         self.instance = instance
         self.sequence = sequence
-        self.records: dict[str, Record] = {}
-        self.keys: dict[bytes, str] = {}
-        self.expiries: dict[bytes, int] = {}
-        """Only the keys that expire, in milliseconds."""
-        self._views: dict[bytes, _Cached] = {}
+        self.accounts = accounts
+        self.keys = keys
+        self.deriver = deriver
+        """Shares what is alike, so that it goes on to be one object."""
+        self._views: dict[bytes, Cached] = {}
+        self._alone: dict[int, Merged] = {}
+        """By state, what is known of accounts without an organisation of which nothing expires."""
+        self._timed: dict[int, Merged] = {}
+        """The same where something does: the profile's number is in place of where its moments
+        begin."""
         self._merged: dict[tuple[str, tuple[Profile, ...]], Merged] = {}
 
     def view(self, digest: bytes, at: datetime) -> AccountView | None:
         """Find the account of a key's digest."""
-        found = lookup(digest)
-        account = self.keys.get(found)
-        if account is None:
+        half = digest[:HALF]
+        cached = self._views.get(half)
+        if cached is not None and self._stands(cached, at):
+            return cached[0]
+        keys, accounts = self.keys, self.accounts
+        place = keys.find(half)
+        number = keys.numbers[place] if place >= 0 else DEAD
+        if number == DEAD:
             return None
-        now = milliseconds(at)
-        if not holds(self.expiries.get(found), now):
+        ends = NEVER if keys.expiries is None else keys.expiries[place]
+        if ends != NEVER and milliseconds(at) >= ends:
             return None
-        cached = self._views.get(found)
-        if cached is not None and holds(cached.until, now) and self._stands(cached.chain):
-            return cached.view
-        return self._make(found, digest, account, now)
+        state, above = accounts.states[number], NONE
+        shared = self._alone.get(state)
+        if shared is not None and accounts.parents[number] == NOBODY:
+            status, values, evidence = shared
+            identity = accounts.identity(number)
+            view = AccountView(identity, digest, status, values, None, evidence)
+        else:
+            above = self._above(number)
+            view = self._make(number, digest, state, above, at)
+        if len(self._views) >= CACHED_VIEWS:
+            self._views.clear()
+        until = ends if view.until is None else min(ends, view.until)
+        self._views[half] = (view, place, number, state, above, until)
+        return view
 
     def view_of(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id, as if it had asked with none of its keys."""
-        if account not in self.records:
-            return None
-        chain = self._chain(account)
-        steps = [current(record.steps, milliseconds(at)) for _, record in chain]
-        status = strictest(record.status for _, record in chain)
-        values, evidence = self._merge(status, tuple(step.profile for step in steps))
-        until = min((step.until for step in steps if step.until is not None), default=None)
-        principals = frozenset(identity for identity, _ in chain)
-        return AccountView(account, "", status, principals, values, moment(until), evidence)
+        number = self.accounts.number(account)
+        return None if number == NOBODY else self._without_key(number, at)
 
-    def apply(self, changes: "Changes") -> None:
+    def views(self, at: datetime) -> Iterator[AccountView]:
+        """Give every account and organisation, in the order of their ids."""
+        return (self._without_key(number, at) for number in self.accounts.numbers())
+
+    def ids(self) -> list[str]:
+        """List the ids of every account and organisation, sorted."""
+        return [self.accounts.identity(number) for number in self.accounts.numbers()]
+
+    def apply(self, changes: Changes) -> None:
         """Take in accounts as they are now; each of them changes at one stroke.
 
         What ends comes first, and keys come last, when everything that they need is here.
         """
-        for found in changes.dead:
-            self.keys.pop(found, None)
-            self.expiries.pop(found, None)
-        self.records.update(changes.records)
-        for found, account, expires_at in changes.live:
-            if expires_at is not None:
-                self.expiries[found] = expires_at
-            self.keys[found] = account
+        for half in changes.dead:
+            self.keys.end(half)
+        for identity in changes.records:
+            self._set(identity, changes.records)
+        for half, account, expires_at in changes.live:
+            self.keys.add(half, self.accounts.number(account), expires_at)
         self.sequence = changes.sequence
 
-    def _stands(self, chain: Chain) -> bool:
-        records = self.records
-        for identity, record in chain:  # noqa: SIM110 - each request comes by here
-            if records.get(identity) is not record:
+    def is_untidy(self) -> bool:
+        """Whether so much was added that the tables had better be made anew."""
+        keys, accounts = self.keys, self.accounts
+        added = max(keys.added, accounts.added, accounts.left)
+        return added > max(LEAST_ADDED, len(accounts) // 4)
+
+    def tidied(self) -> "Snapshot":
+        """Give the same in tables without anything added. It takes seconds for a million."""
+        accounts, members = self.accounts, AccountFilling()
+        keys, numbers = KeyFilling(self.keys.live), array("I", bytes(4 * len(self.accounts)))
+        for number in accounts.numbers():
+            parent = accounts.parents[number]
+            numbers[number] = members.add(
+                accounts.identity(number),
+                None if parent == NOBODY else accounts.identity(parent),
+                accounts.standing(accounts.states[number]),
+                accounts.moments(accounts.states[number]),
+            )
+        for half, number, expires_at in self.keys:
+            keys.add(half, numbers[number], expires_at)
+        return Snapshot(self.instance, self.sequence, members.table(), keys.table(), self.deriver)
+
+    def _set(self, identity: str, records: Mapping[str, Record]) -> None:
+        record = records[identity]
+        parent = record.parent_id
+        if parent is not None and parent in records and self.accounts.number(parent) == NOBODY:
+            self._set(parent, records)
+        self.accounts.set(identity, parent, record.standing, record.moments)
+
+    def _stands(self, cached: Cached, at: datetime) -> bool:
+        _, place, number, state, above, until = cached
+        states = self.accounts.states
+        if self.keys.numbers[place] != number or states[number] != state:
+            return False
+        for one, before in above:
+            if states[one] != before:
                 return False
-        return True
+        return until == NEVER or milliseconds(at) < until
 
-    def _make(self, found: bytes, digest: bytes, account: str, now: int) -> AccountView:
-        chain = self._chain(account)
-        steps = [current(record.steps, now) for _, record in chain]
-        until = min((step.until for step in steps if step.until is not None), default=None)
-        status = strictest(record.status for _, record in chain)
-        values, evidence = self._merge(status, tuple(step.profile for step in steps))
-        key = key_id(digest)
-        view = AccountView(
-            id=account,
-            key_id=key,
-            status=status,
-            principals=frozenset((key, *(identity for identity, _ in chain))),
-            values=values,
-            valid_until=moment(until),
-            evidence=evidence,
+    def _without_key(self, number: int, at: datetime) -> AccountView:
+        state = self.accounts.states[number]
+        return self._make(number, b"", state, self._above(number), at)
+
+    def _above(self, number: int) -> States:
+        states = self.accounts.states
+        return tuple((one, states[one]) for one in self.accounts.above(number))
+
+    def _make(
+        self, number: int, digest: bytes, state: int, above: States, at: datetime
+    ) -> AccountView:
+        accounts = self.accounts
+        identity = accounts.identity(number)
+        step, until = accounts.step(state, at)
+        if not above:
+            status, values, evidence = self._of_one(state, step)
+            return AccountView(identity, digest, status, values, until, evidence)
+        standings = [accounts.standing(state), *(accounts.standing(one) for _, one in above)]
+        steps = [(step, until), *(accounts.step(one, at) for _, one in above)]
+        status, values, evidence = self._shared(
+            strictest(standing.status for standing in standings),
+            tuple(one.layout[step] for one, (step, _) in zip(standings, steps, strict=True)),
         )
-        if len(self._views) >= CACHED_VIEWS:
-            self._views.clear()
-        self._views[found] = _Cached(view, chain, until)
-        return view
+        until = min((end for _, end in steps if end is not None), default=None)
+        names = partial(_names, accounts, above)
+        return AccountView(identity, digest, status, values, until, evidence, names)
 
-    def _chain(self, account: str) -> Chain:
-        chain = [(account, self.records[account])]
-        while (parent := chain[-1][1].parent_id) is not None:
-            chain.append((parent, self.records[parent]))
-        return tuple(chain)
+    def _of_one(self, state: int, step: int) -> Merged:
+        """Give what is known of an account that has no organisation."""
+        lasts = state & LASTING == LASTING
+        known, key = (self._alone, state) if lasts else (self._timed, state >> 32 << 32 | step)
+        found = known.get(key)
+        if found is None:
+            standing = self.accounts.standing(state)
+            found = known[key] = self._shared(standing.status, (standing.layout[step],))
+        return found
 
-    def _merge(self, status: str, profiles: tuple[Profile, ...]) -> Merged:
+    def _shared(self, status: str, profiles: tuple[Profile, ...]) -> Merged:
         found = self._merged.get((status, profiles))
         if found is None:
             evidence = tuple(entry for profile in profiles for entry in profile.evidence)
-            found = (merged(profiles, status), evidence)
+            found = (status, merged(profiles, status), evidence)
             if len(self._merged) >= CACHED_VIEWS:
                 self._merged.clear()
             self._merged[status, profiles] = found
         return found
 
 
-def load(connection: Connection, instance: str, now: int) -> Snapshot:
-    """Read everything that counts."""
-    snapshot = Snapshot(instance, read_sequence(connection))
-    snapshot.records.update(_records(connection, now, None))
-    ids = {identity: identity for identity in snapshot.records}  # so that keys share the text
-    table = schema.keys
-    live = _stream(
-        connection,
-        select(table.c.digest, table.c.account_id, table.c.expires_at).where(
-            table.c.revoked_at.is_(None)
-        ),
-    )
-    keys, expiries = snapshot.keys, snapshot.expiries
-    for digest, account, expires_at in live:
-        keys[digest[:16]] = ids[account]
-        if expires_at is not None:
-            expiries[digest[:16]] = expires_at
-    return snapshot
-
-
-def changes_since(connection: Connection, sequence: int, now: int) -> Changes:
-    """Read the accounts that the history names after ``sequence``, as they are now."""
-    table = schema.history
-    rows = connection.execute(
-        select(table.c.seq, table.c.account_id).where(table.c.seq > sequence)
-    ).all()
-    accounts = sorted({account for _, account in rows if account is not None})
-    records: dict[str, Record] = {}
-    keys: list[Row[Any]] = []
-    for start in range(0, len(accounts), FETCHED_ROWS):
-        some = accounts[start : start + FETCHED_ROWS]
-        records.update(_records(connection, now, some))
-        keys.extend(
-            connection.execute(select(schema.keys).where(schema.keys.c.account_id.in_(some)))
-        )
-    return Changes(
-        sequence=max((seq for seq, _ in rows), default=sequence),
-        records=records,
-        live=[(lookup(k.digest), k.account_id, k.expires_at) for k in keys if k.revoked_at is None],
-        dead=[lookup(key.digest) for key in keys if key.revoked_at is not None],
-    )
-
-
-def read_sequence(connection: Connection) -> int:
-    """Read how far the database's sequence is."""
-    return int(connection.execute(select(schema.counter.c.sequence)).scalar_one())
-
-
-def _records(
-    connection: Connection, now: int, only: Sequence[str] | None
-) -> Iterator[tuple[str, Record]]:
-    deriver = Deriver(now)
-    known: dict[tuple[str | None, str, int], Record] = {}
-    labels = dict(_stream(connection, _labels_of(only)))
-    for row in _stream(connection, _accounts_with_evidence(only)):
-        identity, parent, status, evidence = row
-        said = tuple(text for text in (evidence, labels.get(identity)) if text)
-        steps = deriver.steps(said)
-        record = Record(parent, status, steps)
-        yield identity, known.setdefault((parent, status, id(steps)), record)
-
-
-def _accounts_with_evidence(only: Sequence[str] | None) -> Select[Any]:
-    account, item = schema.accounts, schema.evidence
-    counts = (
-        (item.c.account_id == account.c.id)
-        & item.c.superseded_seq.is_(None)
-        & item.c.value.is_not(None)
-        & (item.c.kind.in_(FACT_PLACES) | item.c.kind.startswith(OWNERSHIP_PREFIX))
-    )
-    said = item.c.kind + " " + item.c.value + " " + item.c.source + " " + cast(item.c.tier, Text)
-    query = (
-        select(account.c.id, account.c.parent_id, account.c.status)
-        .add_columns(_joined(said, item.c.expires_at))
-        .select_from(account.outerjoin(item, counts))
-        .group_by(account.c.id)
-    )
-    return query if only is None else query.where(account.c.id.in_(only))
-
-
-def _labels_of(only: Sequence[str] | None) -> Select[Any]:
-    table = schema.labels
-    query = (
-        select(
-            table.c.account_id, _joined(literal(f"{LABELS} ") + table.c.name, table.c.expires_at)
-        )
-        .where(table.c.removed_seq.is_(None))
-        .group_by(table.c.account_id)
-    )
-    return query if only is None else query.where(table.c.account_id.in_(only))
-
-
-def _joined(said: ColumnElement[str], expires_at: ColumnElement[Any]) -> ColumnElement[str]:
-    """Let the database put an account's entries into one text: a third of the time to load."""
-    return func.aggregate_strings(said + " " + func.coalesce(cast(expires_at, Text), ""), SEPARATOR)
-
-
-def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    """Read without holding all rows at once: memory that was used once is rarely given back."""
-    return iter(connection.execute(query.execution_options(yield_per=FETCHED_ROWS)))
+def _names(accounts: AccountTable, above: States) -> tuple[str, ...]:
+    return tuple(accounts.identity(number) for number, _ in above)

@@ -1,8 +1,12 @@
 """What a gateway asks: the account behind a key, from a snapshot that follows the database.
 
-A thread looks for new history rows twice a second and takes them in. While the database is down
-the last snapshot serves; ``fresh`` says for how long permissions may rest on it. What it forbids
-(revoked keys, suspended accounts) it forbids for as long as it takes.
+A thread takes in new history rows as soon as the database tells of them, and looks twice a second
+in case it did not. While the database is down the last snapshot serves; ``fresh`` says for how long
+permissions may rest on it. What it forbids (revoked keys, suspended accounts) it forbids for as
+long as it takes.
+
+A process that is going to fork can load a snapshot first (``load_snapshot``). Its children share
+the memory of it, and each of them takes in what has changed since before it answers anybody.
 """
 
 import logging
@@ -19,13 +23,21 @@ from bailiwick.accounts.database import utc_now
 from bailiwick.accounts.directives import InForce, in_force, latest_at
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading
 from bailiwick.accounts.keys import MAX_PRESENTED, KeySecret
+from bailiwick.accounts.loading import changes_since, load, read_sequence
 from bailiwick.accounts.opening import check_schema
-from bailiwick.accounts.snapshot import Snapshot, changes_since, load, read_sequence
+from bailiwick.accounts.snapshot import Snapshot
 from bailiwick.accounts.values import milliseconds
 from bailiwick.accounts.view import AccountView
+from bailiwick.accounts.watching import make_watch
 
 POLL = timedelta(milliseconds=500)
 MAX_STALE = timedelta(minutes=15)
+PAUSE_S = 0.01
+"""Shortest time between two looks, however much the database has to tell."""
+SHARE = 3
+"""How much longer than a look the pause after it is, so that requests have their turn."""
+MOST_FOLLOWED = 100_000
+"""With more changes than this to take in, everything is read anew."""
 
 log = logging.getLogger("bailiwick.accounts")
 
@@ -56,7 +68,12 @@ class AccountStore:
         max_stale: timedelta = MAX_STALE,
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        snapshot: Snapshot | None = None,
+        looked: Callable[[], None] | None = None,
     ) -> None:
+        """``snapshot``: what was loaded before; ``looked`` is called after every look of the
+        thread in which something may have changed.
+        """
         self._engine = engine
         self._secret = secret
         self._poll_s = poll.total_seconds()
@@ -70,7 +87,13 @@ class AccountStore:
         self._in_force = InForce()
         self._passed: datetime | None = None
         self._latest = 0
-        self._snapshot = self._load()
+        self._looked = looked
+        if snapshot is None:
+            self._snapshot = self._load()
+        else:
+            self._snapshot = snapshot
+            self._catch_up()
+            self._seen_at = monotonic()
 
     @classmethod
     def open(
@@ -81,11 +104,19 @@ class AccountStore:
         poll: timedelta = POLL,
         max_stale: timedelta = MAX_STALE,
         clock: Callable[[], datetime] = utc_now,
+        snapshot: Snapshot | None = None,
+        looked: Callable[[], None] | None = None,
     ) -> "AccountStore":
-        """Load the snapshot. Raises ``AccountsUnavailable`` if that is not possible now."""
+        """Load the snapshot, or bring one up to date that was loaded before.
+
+        Raises ``AccountsUnavailable`` if that is not possible now.
+        """
         secret, engine = KeySecret.load(secret_file), make_engine(url)
         try:
-            return cls(engine, secret, poll=poll, max_stale=max_stale, clock=clock)
+            return cls(
+                engine, secret, poll=poll, max_stale=max_stale, clock=clock, snapshot=snapshot,
+                looked=looked,
+            )  # fmt: skip
         except AccountsUnavailable:
             engine.dispose()
             raise
@@ -102,7 +133,7 @@ class AccountStore:
 
     def ids(self) -> list[str]:
         """List the ids of every account and organisation, sorted."""
-        return sorted(self._snapshot.records)
+        return self._snapshot.ids()
 
     @property
     def fresh(self) -> bool:
@@ -124,8 +155,8 @@ class AccountStore:
         """Say how well the snapshot follows."""
         snapshot = self._snapshot
         return StoreStatus(
-            accounts=len(snapshot.records),
-            keys=len(snapshot.keys),
+            accounts=len(snapshot.accounts),
+            keys=snapshot.keys.live,
             sequence=snapshot.sequence,
             age=timedelta(seconds=self._monotonic() - self._seen_at),
             fresh=self.fresh,
@@ -164,21 +195,26 @@ class AccountStore:
             self._in_force = in_force(connection, self._time(connection))
             if instance == snapshot.instance and sequence == snapshot.sequence:
                 return
-            if instance == snapshot.instance and sequence > snapshot.sequence:
-                changes = changes_since(connection, snapshot.sequence, self._now())
+            behind = sequence - snapshot.sequence
+            if instance == snapshot.instance and 0 < behind <= MOST_FOLLOWED:
+                changes = changes_since(
+                    connection, snapshot.sequence, snapshot.deriver, milliseconds(self._clock())
+                )
             else:
                 changes = None
-        if changes is not None:
-            snapshot.apply(changes)
-        else:  # the database was replaced, or goes on from an older copy
-            log.warning("the account database was replaced: it is read anew")
+        if changes is None:  # it was replaced, goes on from an older copy, or is far ahead
+            log.warning("the account database is read anew")
             self._snapshot = self._load()
+            return
+        snapshot.apply(changes)
+        if snapshot.is_untidy():
+            self._snapshot = snapshot.tidied()
 
     def _load(self) -> Snapshot:
         began = self._monotonic()
         with reading(self._engine) as connection:
             instance = check_schema(connection, self._engine, self._secret)
-            snapshot = load(connection, instance, self._now())
+            snapshot = load(connection, instance, milliseconds(self._clock()))
             self._in_force = in_force(connection, self._time(connection))
         self._seen_at = began
         return snapshot
@@ -191,11 +227,20 @@ class AccountStore:
         return self._passed
 
     def _follow(self) -> None:
-        while not self._stop.wait(self._poll_s):
+        watch = make_watch(self._engine, self._stop)
+        while not self._stop.is_set():
+            began = self._monotonic()
             try:
                 self.poll()
+                if self._looked is not None:
+                    self._looked()
+                pause = max(PAUSE_S, min(SHARE * (self._monotonic() - began), self._poll_s))
+                if not self._stop.wait(pause):
+                    watch.wait(self._poll_s)
             except Exception as error:  # noqa: BLE001 - the thread must outlive what we did not foresee
                 self._note(f"{type(error).__name__}: {error}")
+                self._stop.wait(self._poll_s)
+        watch.close()
 
     def _note(self, error: str | None) -> None:
         if error != self._error:
@@ -205,5 +250,13 @@ class AccountStore:
                 log.error("accounts cannot be followed: %s", error)
         self._error = error
 
-    def _now(self) -> int:
-        return milliseconds(self._clock())
+
+def load_snapshot(url: str, secret_file: Path, clock: Callable[[], datetime] = utc_now) -> Snapshot:
+    """Read everything now, for stores that are opened later. Raises ``AccountsUnavailable``."""
+    secret, engine = KeySecret.load(secret_file), make_engine(url)
+    try:
+        with reading(engine) as connection:
+            instance = check_schema(connection, engine, secret)
+            return load(connection, instance, milliseconds(clock()))
+    finally:
+        engine.dispose()

@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bailiwick.accounts import AccountDatabase
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import gateway_options
@@ -41,6 +40,4 @@ def preflight(
         config.absolute(), settings, options.upstreams, options.workers, keeps_accounts=False
     )
     worker.prepare()
-    accounts = settings.accounts
-    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous).close()
     return options, worker

@@ -11,13 +11,21 @@ import os
 import select
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bailiwick.accounts import AccountDatabase, AccountStore, Directives, InForce
+from bailiwick.accounts import (
+    AccountDatabase,
+    AccountStore,
+    Directives,
+    InForce,
+    Snapshot,
+    load_snapshot,
+)
 from bailiwick.audit import AuditLog, AuditUnavailable, Pseudonyms
 from bailiwick.audit import Settings as AuditOptions
 from bailiwick.bootstrap.keeper import Keeper
@@ -75,6 +83,7 @@ class Worker:
         self._workers = workers
         self._node = node or settings.audit.node
         self._accounts: AccountStore | None = None
+        self._snapshot: Snapshot | None = None
         self._audit: AuditLog | None = None
         self._pipeline: Pipeline | None = None
         self._world: World | None = None
@@ -83,6 +92,7 @@ class Worker:
         self._keeper = Keeper(settings, self._node, lambda: self._world, lambda: self._audit)
         self._keeps_accounts = keeps_accounts
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="worker", daemon=True)
 
     # -- for the gateway -----------------------------------------------------------------------
@@ -148,11 +158,16 @@ class Worker:
     # -- coming to be --------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Build the world before there are workers, so that each of them has it at once.
+        """Build the world and load the accounts before there are workers, so that each of them has
+        both at once, and all of them share the memory.
 
         Raises ``BailiwickError`` with what is wrong.
         """
         self._reloader.prepare()
+        settings = self._settings.accounts
+        if settings.anonymous:
+            AccountDatabase.open(settings.url, settings.secret, create=True).close()
+        self._snapshot = load_snapshot(settings.url, settings.secret)
 
     def services(self) -> Services:
         """Begin, in the process that serves. The gateway calls it."""
@@ -196,6 +211,7 @@ class Worker:
     def close(self) -> None:
         """Stop looking, write what is queued."""
         self._stop.set()
+        self._wake.set()
         self._thread.join()
         self._keeper.close()
         self._reloader.close()
@@ -230,11 +246,16 @@ class Worker:
         )
 
     def _keep(self) -> None:
-        while not self._stop.wait(RETRY_S):
-            if self._pipeline is None:
-                self._find()
+        due = 0.0
+        while not self._stop.is_set():
+            self._wake.wait(RETRY_S)
+            self._wake.clear()
             self._reloader.redirect()
-            self._count_uses()
+            if time.monotonic() >= due:
+                if self._pipeline is None:
+                    self._find()
+                self._count_uses()
+                due = time.monotonic() + RETRY_S
 
     def _count_uses(self) -> None:
         """Write down how often exemptions were used."""
@@ -279,8 +300,10 @@ class Worker:
         if settings.anonymous:
             AccountDatabase.open(settings.url, settings.secret, create=True)
         store = AccountStore.open(
-            settings.url, settings.secret, poll=settings.poll, max_stale=settings.max_stale
-        )
+            settings.url, settings.secret, poll=settings.poll, max_stale=settings.max_stale,
+            snapshot=self._snapshot, looked=self._wake.set,
+        )  # fmt: skip
+        self._snapshot = None  # it is the store's now
         store.start()
         self._accounts = store
 

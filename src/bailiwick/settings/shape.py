@@ -200,7 +200,7 @@ class AccountSettings(_Section):
     secret: FilePath = written("accounts.secret")
     """File with the secret that keys are digested with. Back it up with the database."""
     poll: Duration = written("500ms")
-    """How often changes of accounts are looked for."""
+    """How often changes of accounts are looked for even if the database tells of none."""
     max_stale: Duration = written("15m")
     """How long permissions rest on the last snapshot while the database is down."""
     anonymous: Flag = False

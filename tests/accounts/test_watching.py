@@ -1,0 +1,79 @@
+"""A gateway hears of a change at once, and again after the database was away."""
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bailiwick.accounts import AccountStore
+from bailiwick.accounts.watching import make_watch
+
+LONG_S = 30.0
+"""Far longer than any of this takes: who waits so long was not told."""
+
+
+@pytest.fixture
+def watch(place: Any, database: Any) -> Any:
+    database.add_account("Acme", id="acme", actor="tester", reason="a test")
+    made = make_watch(database.engine, threading.Event())
+    made.wait(LONG_S)  # the first wait begins to listen
+    yield made
+    made.close()
+
+
+def test_a_wait_ends_when_another_connection_commits(watch: Any, database: Any, by: Any) -> None:
+    began = time.monotonic()
+    threading.Timer(0.2, lambda: database.set_label("acme", "gold", **by)).start()
+
+    watch.wait(LONG_S)
+
+    assert 0.1 < time.monotonic() - began < LONG_S / 2
+
+
+def test_a_wait_ends_by_itself_and_when_it_is_told_to(watch: Any) -> None:
+    began = time.monotonic()
+    watch.wait(0.05)
+    threading.Timer(0.1, watch.stop.set).start()
+    watch.wait(LONG_S)
+
+    assert 0.1 < time.monotonic() - began < LONG_S / 2
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_after_a_restart_of_the_server_it_listens_again(
+    watch: Any, postgres: Any, database: Any, by: Any
+) -> None:
+    postgres.stop()
+    watch.wait(0.05)
+    watch.wait(0.05)
+    postgres.start()
+    watch.wait(LONG_S)  # connects, and says so: something may have changed
+    began = time.monotonic()
+    threading.Timer(0.2, lambda: database.set_label("acme", "gold", **by)).start()
+
+    watch.wait(LONG_S)
+
+    assert 0.1 < time.monotonic() - began < LONG_S / 2
+
+
+def test_a_revocation_is_heard_of_though_nobody_looks(
+    place: Any, database: Any, by: Any, watch: Any
+) -> None:
+    key = database.add_key("acme", **by)
+    heard = threading.Event()
+    store = AccountStore.open(
+        place.url, place.secret, poll=timedelta(hours=1), clock=place.clock, looked=heard.set
+    )
+    store.start()
+    assert heard.wait(LONG_S)
+    began = time.monotonic()
+    time.sleep(0.5)  # until it waits
+
+    database.revoke_key(key.id, **by)
+    while store.by_key(key.raw, place.clock()) is not None and time.monotonic() - began < LONG_S:
+        time.sleep(0.01)
+
+    assert store.by_key(key.raw, place.clock()) is None
+    store.close()
