@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 import people
 from bailiwick.accounts import Desk, confirm, impact, schema, show_account, sweep
 from bailiwick.accounts.engine import reading
+from bailiwick.accounts.standing import read_standing, read_standings
 from bailiwick.errors import InvalidInput
 
 
@@ -297,3 +298,49 @@ def test_the_report_counts_what_happened(database: Any, desk: Desk, clock: Any, 
     assert found.by_reason == {"geo.billing_country": 1, "terms.breach": 1}
     assert (found.appeals_submitted, found.appeals_granted, found.appeals_refused) == (1, 1, 0)
     assert found.appeal_hours_median == 5.0
+
+
+def test_planning_asks_the_database_as_often_for_many_accounts_as_for_one(
+    database: Any, desk: Desk, by: Any
+) -> None:
+    database.add_account("Group", id="group", kind="organisation", **by)
+    add(database, "a", by, billing="CA")
+    asked: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    assert impact(desk).adverse == 1
+    for_one = len(asked)
+    for number in range(40):
+        add(database, f"b{number}", by, billing="CA")
+    asked.clear()
+
+    assert impact(desk).adverse == 41
+    assert len(asked) == for_one
+
+
+def test_accounts_read_together_stand_where_each_stands_alone(
+    database: Any, desk: Desk, clock: Any, by: Any
+) -> None:
+    database.add_account("Top", id="top", kind="organisation", **by)
+    database.add_account("Group", id="group", kind="organisation", parent="top", **by)
+    database.set_evidence("top", "card", ["CA"], **by)
+    for name, parent in (("a", "group"), ("b", "top"), ("c", None), ("d", None)):
+        database.add_account(name, id=name, parent=parent, **by)
+    database.set_evidence("a", "billing", ["CA"], **by)
+    database.set_evidence("c", "phone", ["CA"], **by)
+    people.suspend(database, "d")
+    sweep(desk)
+    send(database)
+    desk.open_review("b", "review.requested", [], by="ann", reason="a test")
+    found = rows(database, schema.accounts)
+
+    with reading(database.engine) as connection:
+        together = read_standings(connection, found, clock.now)
+        alone = [read_standing(connection, row, clock.now) for row in found]
+
+    assert together == alone
+    standings = {one.id: one for one in together}
+    assert [item.kind for item in standings["a"].inherited] == ["card"]
+    assert standings["a"].status == "restricted"
+    assert standings["a"].notice_sent_at is not None
+    assert standings["b"].lapses_at is not None
+    assert standings["d"].suspended_by == {"ann", "bob"}

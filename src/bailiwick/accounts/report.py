@@ -3,11 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, select
+from sqlalchemy import Column, Connection, Engine, func, select
 
 from bailiwick.accounts import machine, schema
+from bailiwick.accounts.cases import APPEAL
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.values import AUTOMATION, milliseconds
 
@@ -41,46 +43,66 @@ class TransparencyReport:
 def transparency_report(engine: Engine, since: datetime, until: datetime) -> TransparencyReport:
     """Count what happened from ``since`` on and before ``until``."""
     begin, end = milliseconds(since), milliseconds(until)
+    moved, cases, appeals = schema.transitions, schema.cases, schema.appeals
     with reading(engine) as connection:
-        moved = _between(connection, schema.transitions, "at", begin, end)
-        opened = _between(connection, schema.cases, "opened_at", begin, end)
-        decided = _between(connection, schema.cases, "decided_at", begin, end)
-        late = _between(connection, schema.cases, "breached_at", begin, end)
-        submitted = _between(connection, schema.appeals, "submitted_at", begin, end)
-        answered = _between(connection, schema.appeals, "decided_at", begin, end)
-        sent = _between(connection, schema.notices, "sent_at", begin, end)
-    adverse = [row for row in moved if row.target in machine.ADVERSE]
-    targets = Counter(row.target for row in moved)
-    states = Counter(row.state for row in answered)
+        count = partial(_count, connection, begin, end)
+        steps = count(moved.c.at, moved.c.source, moved.c.target, moved.c.by, moved.c.code)
+        opened = count(cases.c.opened_at, cases.c.queue)
+        decided = count(cases.c.decided_at, cases.c.queue, cases.c.disposition)
+        late = count(cases.c.breached_at)
+        submitted = count(appeals.c.submitted_at)
+        states = count(appeals.c.decided_at, appeals.c.state)
+        sent = count(schema.notices.c.sent_at)
+        taken = connection.execute(
+            select(appeals.c.decided_at - appeals.c.submitted_at).where(
+                (appeals.c.decided_at >= begin) & (appeals.c.decided_at < end)
+            )
+        ).scalars()
+        hours = _median(list(taken))
+    adverse = Counter({step: n for step, n in steps.items() if step[1] in machine.ADVERSE})
     return TransparencyReport(
         since=since,
         until=until,
-        restricted=targets[machine.RESTRICTED],
-        suspended=targets[machine.SUSPENDED],
-        terminated=targets[machine.TERMINATED],
+        restricted=_sum(steps, 1, machine.RESTRICTED),
+        suspended=_sum(steps, 1, machine.SUSPENDED),
+        terminated=_sum(steps, 1, machine.TERMINATED),
         reinstated=sum(
-            row.target == machine.ACTIVE and row.source in machine.ADVERSE for row in moved
+            n
+            for (source, target, _, _), n in steps.items()
+            if target == machine.ACTIVE and source in machine.ADVERSE
         ),
-        by_automation=sum(row.by == AUTOMATION for row in adverse),
-        by_reason=dict(sorted(Counter(row.code for row in adverse).items())),
-        reviews_opened=sum(row.queue != "appeal" for row in opened),
-        reviews_decided=dict(
-            sorted(Counter(row.disposition for row in decided if row.queue != "appeal").items())
+        by_automation=_sum(adverse, 2, AUTOMATION),
+        by_reason=_by(adverse, 3),
+        reviews_opened=opened.total() - opened[(APPEAL,)],
+        reviews_decided=_by(
+            Counter({case: n for case, n in decided.items() if case[0] != APPEAL}), 1
         ),
-        appeals_submitted=len(submitted),
-        appeals_granted=states["granted"],
-        appeals_refused=states["refused"],
-        appeal_hours_median=_median([row.decided_at - row.submitted_at for row in answered]),
-        notices_sent=len(sent),
-        late_cases=len(late),
+        appeals_submitted=submitted.total(),
+        appeals_granted=states[("granted",)],
+        appeals_refused=states[("refused",)],
+        appeal_hours_median=hours,
+        notices_sent=sent.total(),
+        late_cases=late.total(),
     )
 
 
-def _between(
-    connection: Connection, table: Table, column: str, begin: int, end: int
-) -> list[Row[Any]]:
-    at = table.c[column]
-    return list(connection.execute(select(table).where((at >= begin) & (at < end))))
+def _count(
+    connection: Connection, begin: int, end: int, at: Column[int], *by: Column[Any]
+) -> Counter[tuple[Any, ...]]:
+    """Count rows of which ``at`` lies in a time, by some of their columns."""
+    query = select(*by, func.count()).where((at >= begin) & (at < end)).group_by(*by)
+    return Counter({tuple(row[:-1]): row[-1] for row in connection.execute(query)})
+
+
+def _sum(found: Counter[tuple[Any, ...]], place: int, value: str) -> int:
+    return sum(n for row, n in found.items() if row[place] == value)
+
+
+def _by(found: Counter[tuple[Any, ...]], place: int) -> dict[str, int]:
+    several: Counter[str] = Counter()
+    for row, n in found.items():
+        several[row[place]] += n
+    return dict(sorted(several.items()))
 
 
 def _median(milliseconds_taken: list[int]) -> float | None:

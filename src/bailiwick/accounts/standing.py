@@ -1,17 +1,18 @@
 """Where an account stands: its status, its evidence, and what led there, at one moment."""
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from bailiwick.accounts import machine, schema
 from bailiwick.accounts.flags import Flag, Item, by_kind, find_flags, is_complete
 from bailiwick.accounts.machine import Situation
-from bailiwick.accounts.values import AUTOMATION, moment
+from bailiwick.accounts.values import AT_ONCE, AUTOMATION, milliseconds, moment
 from bailiwick.policy import Policy
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,45 +50,83 @@ class Standing:
 
 def read_standing(connection: Connection, account: Row[Any], at: datetime) -> Standing:
     """Read where an account stands."""
-    last = _last_transition(connection, account)
-    return Standing(
-        id=account.id,
-        name=account.name,
-        parent=account.parent_id,
-        status=account.status,
-        probation_until=moment(account.probation_until),
-        items=read_items(connection, account.id),
-        inherited=tuple(
-            item
-            for parent in ancestors(connection, account.parent_id)
-            for item in read_items(connection, parent)
-        ),
-        last=last,
-        notice_sent_at=_sent_at(connection, last),
-        muted=_muted(connection, account.id, at),
-        lapses_at=_lapses_at(connection, account.id),
-        appeal_open=_appeal_open(connection, account.id),
-        suspended_by=_people(last) if account.status == machine.SUSPENDED else frozenset(),
-    )
+    return read_standings(connection, [account], at)[0]
 
 
-def read_items(connection: Connection, account: str) -> tuple[Item, ...]:
-    """Read the evidence of an account that is not superseded."""
-    table = schema.evidence
-    query = select(table).where((table.c.account_id == account) & table.c.superseded_seq.is_(None))
-    return tuple(
-        Item(
-            row.kind,
-            row.value,
-            row.source,
-            row.tier,
-            moment(row.observed_at) or EPOCH,
-            moment(row.expires_at),
-            row.against_interest,
+def read_standings(
+    connection: Connection, accounts: Sequence[Row[Any]], at: datetime
+) -> list[Standing]:
+    """Read where accounts stand, a few hundred with as many questions as one."""
+    ids = [account.id for account in accounts]
+    above = _above(connection, accounts)
+    items = _items(connection, {*ids, *(one for chain in above.values() for one in chain)})
+    last = _last_transitions(connection, accounts)
+    sent = _sent_at(connection, last.values())
+    muted = _muted(connection, ids, at)
+    lapses = _lapses_at(connection, ids)
+    appealing = _appealing(connection, ids)
+    return [
+        Standing(
+            id=account.id,
+            name=account.name,
+            parent=account.parent_id,
+            status=account.status,
+            probation_until=moment(account.probation_until),
+            items=tuple(items.get(account.id, ())),
+            inherited=tuple(item for one in above[account.id] for item in items.get(one, ())),
+            last=(moved := last.get(account.id)),
+            notice_sent_at=sent.get(moved.notice_id) if moved is not None else None,
+            muted=frozenset(muted.get(account.id, ())),
+            lapses_at=moment(max(lapses.get(account.id, ()), default=None)),
+            appeal_open=account.id in appealing,
+            suspended_by=_people(moved) if account.status == machine.SUSPENDED else frozenset(),
         )
-        for row in connection.execute(query.order_by(table.c.id))
-        if row.value is not None
-    )
+        for account in accounts
+    ]
+
+
+def _items(connection: Connection, accounts: Iterable[str]) -> Mapping[str, list[Item]]:
+    """Read the evidence of accounts that is not superseded."""
+    table = schema.evidence
+    which = table.c.superseded_seq.is_(None) & table.c.value.is_not(None)
+    found: dict[str, list[Item]] = defaultdict(list)
+    for row in _of(connection, select(table).where(which).order_by(table.c.id), accounts):
+        found[row.account_id].append(
+            Item(
+                row.kind,
+                row.value,
+                row.source,
+                row.tier,
+                moment(row.observed_at) or EPOCH,
+                moment(row.expires_at),
+                row.against_interest,
+            )
+        )
+    return found
+
+
+def _above(connection: Connection, accounts: Sequence[Row[Any]]) -> Mapping[str, list[str]]:
+    """Name the organisations of accounts, nearest first, level by level."""
+    table = schema.accounts
+    parents: dict[str, str | None] = {}
+    wanted = {account.parent_id for account in accounts} - {None}
+    while wanted:
+        rows = [
+            row
+            for some in _chunks(wanted)
+            for row in connection.execute(
+                select(table.c.id, table.c.parent_id).where(table.c.id.in_(some))
+            )
+        ]
+        parents.update((row.id, row.parent_id) for row in rows)
+        wanted = {row.parent_id for row in rows} - parents.keys() - {None}
+    above: dict[str, list[str]] = {}
+    for account in accounts:
+        chain, parent = above.setdefault(account.id, []), account.parent_id
+        while parent is not None:
+            chain.append(parent)
+            parent = parents.get(parent)
+    return above
 
 
 def ancestors(connection: Connection, parent: str | None) -> Iterable[str]:
@@ -179,48 +218,70 @@ def _noticed_before(standing: Standing, at: datetime) -> bool:
     return standing.notice_sent_at is not None and standing.notice_sent_at <= at
 
 
-def _last_transition(connection: Connection, account: Row[Any]) -> Row[Any] | None:
+def _last_transitions(
+    connection: Connection, accounts: Sequence[Row[Any]]
+) -> Mapping[str, Row[Any]]:
     table = schema.transitions
-    query = select(table).where(
-        (table.c.account_id == account.id) & (table.c.target == account.status)
-    )
-    return connection.execute(query.order_by(table.c.seq.desc()).limit(1)).one_or_none()
+    statuses = {account.id: account.status for account in accounts}
+    rows = _of(connection, select(table).order_by(table.c.seq), statuses)
+    return {row.account_id: row for row in rows if row.target == statuses[row.account_id]}
 
 
-def _sent_at(connection: Connection, last: Row[Any] | None) -> datetime | None:
-    if last is None or last.notice_id is None:
-        return None
+def _sent_at(
+    connection: Connection, moved: Iterable[Row[Any]]
+) -> Mapping[str | None, datetime | None]:
     table = schema.notices
-    found = connection.execute(select(table.c.sent_at).where(table.c.id == last.notice_id))
-    return moment(found.scalar_one_or_none())
-
-
-def _muted(connection: Connection, account: str, at: datetime) -> frozenset[str]:
-    table = schema.mutes
-    rows = connection.execute(
-        select(table.c.fingerprint).where(
-            (table.c.account_id == account) & (table.c.until_at > int(at.timestamp() * 1000))
+    notices = {row.notice_id for row in moved} - {None}
+    return {
+        row.id: moment(row.sent_at)
+        for some in _chunks(notices)
+        for row in connection.execute(
+            select(table.c.id, table.c.sent_at).where(table.c.id.in_(some))
         )
+    }
+
+
+def _muted(connection: Connection, accounts: Iterable[str], at: datetime) -> Mapping[str, set[str]]:
+    table = schema.mutes
+    query = select(table.c.account_id, table.c.fingerprint).where(
+        table.c.until_at > milliseconds(at)
     )
-    return frozenset(rows.scalars())
+    return _gathered(_of(connection, query, accounts))
 
 
-def _lapses_at(connection: Connection, account: str) -> datetime | None:
+def _lapses_at(connection: Connection, accounts: Iterable[str]) -> Mapping[str, set[int]]:
     table = schema.cases
-    rows = connection.execute(
-        select(table.c.lapses_at)
-        .where((table.c.account_id == account) & (table.c.state == "open"))
-        .where(table.c.lapses_at.is_not(None))
+    query = select(table.c.account_id, table.c.lapses_at).where(
+        (table.c.state == "open") & table.c.lapses_at.is_not(None)
     )
-    return moment(max(rows.scalars(), default=None))
+    return _gathered(_of(connection, query, accounts))
 
 
-def _appeal_open(connection: Connection, account: str) -> bool:
+def _appealing(connection: Connection, accounts: Iterable[str]) -> frozenset[str]:
     table = schema.appeals
-    query = select(table.c.id).where(
-        (table.c.account_id == account) & (table.c.state == "submitted")
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    query = select(table.c.account_id).where(table.c.state == "submitted")
+    return frozenset(row.account_id for row in _of(connection, query, accounts))
+
+
+def _of(connection: Connection, query: Select[Any], accounts: Iterable[str]) -> Iterator[Row[Any]]:
+    """Ask about some accounts."""
+    column = query.selected_columns["account_id"]
+    for some in _chunks(accounts):
+        yield from connection.execute(query.where(column.in_(some)))
+
+
+def _chunks(values: Iterable[str | None]) -> Iterator[list[str | None]]:
+    known = sorted(value for value in values if value is not None)
+    for start in range(0, len(known), AT_ONCE):
+        yield list(known[start : start + AT_ONCE])
+
+
+def _gathered(rows: Iterable[Row[Any]]) -> dict[str, set[Any]]:
+    found: dict[str, set[Any]] = defaultdict(set)
+    for row in rows:
+        account, value = tuple[Any, ...](row)
+        found[account].add(value)
+    return found
 
 
 def _people(last: Row[Any] | None) -> frozenset[str]:

@@ -14,10 +14,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from bailiwick.accounts import schema
 from bailiwick.accounts.change import CHANNEL, Change
-from bailiwick.accounts.values import Checks, milliseconds
-
-AT_ONCE = 500
-"""Most ids in one question to the database."""
+from bailiwick.accounts.values import AT_ONCE, Checks, milliseconds
 
 
 @dataclass(frozen=True, slots=True)

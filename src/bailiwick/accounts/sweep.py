@@ -6,26 +6,25 @@ hour automation suspends only so many. Both raise an alarm.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import floor
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from bailiwick.accounts import cases, machine, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.desk import Desk
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.moves import move_by_step
-from bailiwick.accounts.standing import read_standing
+from bailiwick.accounts.standing import read_standings
 from bailiwick.accounts.steps import Step, next_step
-from bailiwick.accounts.values import AUTOMATION, milliseconds
+from bailiwick.accounts.values import AT_ONCE, AUTOMATION, milliseconds
 from bailiwick.policy import Review
 
 SWEEP = "sweep"
-BATCH = 500
 HOUR = timedelta(hours=1)
 AUTOMATED = "findings of the policy"
 CLOCKED = (machine.RESTRICTED, machine.IN_REVIEW)
@@ -72,12 +71,13 @@ class Swept:
 def impact(desk: Desk) -> Impact:
     """Plan for every account, and change nothing."""
     with reading(desk.database.engine) as connection:
-        rows = connection.execute(select(schema.accounts).order_by(schema.accounts.c.id)).all()
-        steps = tuple(_plan(connection, desk, rows))
+        everybody = select(schema.accounts).order_by(schema.accounts.c.id)
+        steps = tuple(_plan(connection, desk, everybody))
+        total = _count(connection)
         return Impact(
             steps,
-            len(rows),
-            limit(desk.rules.policy.review, "confirm", len(rows)),
+            total,
+            limit(desk.rules.policy.review, "confirm", total),
             _agreed(connection, desk.rules.revision),
         )
 
@@ -102,10 +102,9 @@ def sweep(desk: Desk) -> Swept:
     """Do what automation may now do, account by account, each in its own transaction."""
     began = milliseconds(desk.database.now())
     with reading(desk.database.engine) as connection:
-        rows = list(_candidates(connection, desk, began))
         sequence = connection.execute(select(schema.counter.c.sequence)).scalar_one()
-        total = connection.execute(select(func.count()).select_from(schema.accounts)).scalar_one()
-        steps = list(_plan(connection, desk, rows))
+        total = _count(connection)
+        steps = list(_plan(connection, desk, _candidates(connection, desk, began)))
         agreed = _agreed(connection, desk.rules.revision)
     adverse = sum(step.is_adverse for step in steps)
     allowed = max(limit(desk.rules.policy.review, "confirm", total), agreed)
@@ -144,23 +143,30 @@ def limit(review: Review, what: str, accounts: int) -> int:
     return int(max(number, floor(share * accounts)))
 
 
-def _plan(connection: Connection, desk: Desk, rows: Iterable[Row[Any]]) -> Iterator[Step]:
+def _plan(connection: Connection, desk: Desk, query: Select[Any]) -> Iterator[Step]:
+    """Plan for the accounts of a query, some hundreds at a time."""
     now = desk.database.now()
-    for row in rows:
-        step = next_step(read_standing(connection, row, now), desk.rules.policy, now)
-        if step is not None:
-            yield step
+    found = connection.execute(query.execution_options(yield_per=AT_ONCE))
+    for rows in found.partitions():
+        for standing in read_standings(connection, rows, now):
+            step = next_step(standing, desk.rules.policy, now)
+            if step is not None:
+                yield step
 
 
-def _candidates(connection: Connection, desk: Desk, now: int) -> Iterator[Row[Any]]:
-    """List the accounts for which anything can have changed since the last whole sweep."""
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(schema.accounts)).scalar_one())
+
+
+def _candidates(connection: Connection, desk: Desk, now: int) -> Select[Any]:
+    """Choose the accounts for which anything can have changed since the last whole sweep."""
     table, work = schema.accounts, schema.work
     last = connection.execute(select(work).where(work.c.name == SWEEP)).one_or_none()
     statuses = _judged() if desk.rules.policy.findings else CLOCKED
     query = select(table).where(table.c.status.in_(statuses)).order_by(table.c.id)
     if last is not None and last.revision == desk.rules.revision and last.at is not None:
         query = query.where(_touched(last.sequence, last.at, now))
-    yield from connection.execute(query)
+    return query
 
 
 def _judged() -> tuple[str, ...]:

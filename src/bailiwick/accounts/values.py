@@ -31,6 +31,8 @@ AUTOMATION = "automation"
 TIERS = ("T1", "T2", "T3", "T4")
 """T1 document or registry, T2 attested by an issuer, T3 self-declared, T4 inferred."""
 ACCOUNT_STATUSES = tuple(status for status in STATUSES if status != "none")
+AT_ONCE = 500
+"""Most ids in one question to the database."""
 MOST_VALUES = 8
 """Most values that one statement can have."""
 CLOCK_SKEW = timedelta(minutes=5)

@@ -21,13 +21,12 @@ from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.engine import AccountsUnavailable, writing
 from bailiwick.accounts.sources.events import Event, Said
 from bailiwick.accounts.statements import (
-    AT_ONCE,
     Statement,
     check_statement,
     write_notes,
     write_statements,
 )
-from bailiwick.accounts.values import Checks, milliseconds, moment
+from bailiwick.accounts.values import AT_ONCE, Checks, milliseconds, moment
 from bailiwick.errors import InvalidInput
 
 BATCH = 200
