@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +14,15 @@ from bailiwick.accounts.watching import make_watch
 
 LONG_S = 30.0
 """Far longer than any of this takes: who waits so long was not told."""
+
+
+@contextmanager
+def soon(what: Callable[[], Any]) -> Iterator[None]:
+    """Do something in a moment, in another thread, and see to its end."""
+    timer = threading.Timer(0.2, what)
+    timer.start()
+    yield
+    timer.join()
 
 
 @pytest.fixture
@@ -25,9 +36,9 @@ def watch(place: Any, database: Any) -> Any:
 
 def test_a_wait_ends_when_another_connection_commits(watch: Any, database: Any, by: Any) -> None:
     began = time.monotonic()
-    threading.Timer(0.2, lambda: database.set_label("acme", "gold", **by)).start()
 
-    watch.wait(LONG_S)
+    with soon(lambda: database.set_label("acme", "gold", **by)):
+        watch.wait(LONG_S)
 
     assert 0.1 < time.monotonic() - began < LONG_S / 2
 
@@ -35,8 +46,8 @@ def test_a_wait_ends_when_another_connection_commits(watch: Any, database: Any, 
 def test_a_wait_ends_by_itself_and_when_it_is_told_to(watch: Any) -> None:
     began = time.monotonic()
     watch.wait(0.05)
-    threading.Timer(0.1, watch.stop.set).start()
-    watch.wait(LONG_S)
+    with soon(watch.stop.set):
+        watch.wait(LONG_S)
 
     assert 0.1 < time.monotonic() - began < LONG_S / 2
 
@@ -51,9 +62,9 @@ def test_after_a_restart_of_the_server_it_listens_again(
     postgres.start()
     watch.wait(LONG_S)  # connects, and says so: something may have changed
     began = time.monotonic()
-    threading.Timer(0.2, lambda: database.set_label("acme", "gold", **by)).start()
 
-    watch.wait(LONG_S)
+    with soon(lambda: database.set_label("acme", "gold", **by)):
+        watch.wait(LONG_S)
 
     assert 0.1 < time.monotonic() - began < LONG_S / 2
 

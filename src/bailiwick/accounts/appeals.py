@@ -82,21 +82,27 @@ def view(connection: Connection, token: str, at: int) -> AppealView:
     )  # fmt: skip
 
 
+def to_submit(change: Change, token: str, text: str) -> Row[Any]:
+    """Find the appeal that an objection is for. Raises what is in the way of it."""
+    if not text.strip() or len(text) > MOST_CHARACTERS:
+        raise InvalidInput.of(
+            "the appeal says nothing, or too much", f"at most {MOST_CHARACTERS} characters"
+        )
+    row = find(change.connection, token, change.at)
+    if not _may_submit(row):
+        raise InvalidInput.of(f"this appeal is {row.state} already")
+    return row
+
+
 def submit(
     change: Change,
-    token: str,
+    row: Row[Any],
     text: str,
     facts: Sequence[Mapping[str, object]],
     review: Review,
     revision: str,
 ) -> str:
     """Object; returns the id of the appeal. It becomes a case for somebody else."""
-    if not text.strip() or len(text) > MOST_CHARACTERS:
-        raise InvalidInput.of(
-            "the appeal says nothing, or too much", f"at most {MOST_CHARACTERS} characters"
-        )
-    row = find(change.connection, token, change.at)
-    refuse_closed(row.state, may_submit=_may_submit(row))
     row = row if row.state == "offered" else _further_look(change, row)
     words = personal.keep_words(change, row.account_id, "appeal", text)
     case = cases.open_case(
@@ -110,12 +116,6 @@ def submit(
     )
     change.record(row.account_id, "appeal.submitted", {"appeal": row.id, "case": case})
     return str(row.id)
-
-
-def refuse_closed(state: str, *, may_submit: bool) -> None:
-    """Hold what comes after the appeal was submitted, or answered for good."""
-    if not may_submit:
-        raise InvalidInput.of(f"this appeal is {state} already")
 
 
 def of_case(connection: Connection, case: str) -> Row[Any] | None:

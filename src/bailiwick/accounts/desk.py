@@ -17,8 +17,17 @@ from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase, find_account
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.flags import Flag
-from bailiwick.accounts.moves import Moved, Rules, approve, move_by_person, refuse
+from bailiwick.accounts.moves import (
+    Moved,
+    Rules,
+    approve,
+    move_by_detector,
+    move_by_person,
+    now_of,
+    refuse,
+)
 from bailiwick.accounts.standing import read_standing, standing_flags
+from bailiwick.accounts.statements import Statement, check_statement, write_statements
 from bailiwick.accounts.values import AUTOMATION, Checks, milliseconds
 from bailiwick.accounts.wording import REASONS
 from bailiwick.errors import InvalidInput
@@ -126,7 +135,9 @@ class Desk:
             case = cases.open_case(
                 change, account, cases.REVIEW, code, facts, review, revision=self.rules.revision
             )
-            if by is not None and row.status == machine.ACTIVE:
+            if by is None:
+                move_by_detector(change, row, code, facts, self.rules, case)
+            elif row.status == machine.ACTIVE:
                 move_by_person(change, row, machine.IN_REVIEW, code, self.rules, case=case)
             return case
 
@@ -177,20 +188,14 @@ class Desk:
         self, token: str, text: str, evidence: Mapping[str, Sequence[str]] | None = None
     ) -> AppealView:
         """Object to what a notice told, with new evidence (self-declared) if there is any."""
-        view = self.appeal(token)
-        appeals.refuse_closed(view.state, may_submit=view.may_submit)
-        for kind, values in (evidence or {}).items():
-            Checks().kind(kind)
-            self.database.set_evidence(
-                view.account, kind, values, actor="appellant", reason="with an appeal",
-                source="appeal", tier="T3",
-            )  # fmt: skip
         with self.database.changing("appellant", "appeals") as change:
-            account = find_account(change.connection, view.account)
+            found = appeals.to_submit(change, token, text)
+            write_statements(change, _declared(change, found.account_id, evidence or {}))
+            account = find_account(change.connection, found.account_id)
             standing = read_standing(change.connection, account, self.database.now())
             facts = [one.as_dict() for one in standing.items]
             appeals.submit(
-                change, token, text, facts, self.rules.policy.review, self.rules.revision
+                change, found, text, facts, self.rules.policy.review, self.rules.revision
             )
         return self.appeal(token)
 
@@ -225,6 +230,20 @@ class Desk:
     def now(self) -> datetime:
         """Ask the database's clock."""
         return self.database.now()
+
+
+def _declared(
+    change: Change, account: str, evidence: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Check what an appellant states."""
+    checks, now = Checks(), now_of(change)
+    said = (
+        Statement(account, kind, tuple(values), "appeal", "T3", now)
+        for kind, values in evidence.items()
+    )
+    rows = [check_statement(checks, one, now) for one in said]
+    checks.finish()
+    return rows
 
 
 def _check_disposition(row: Row[Any], disposition: str) -> None:

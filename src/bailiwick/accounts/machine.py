@@ -28,6 +28,8 @@ class Situation:
     code: str = ""
     flags: tuple[Flag, ...] = ()
     """Findings that stand on the evidence of now, less those that a person has judged."""
+    detected: bool = False
+    """A detector has found something that a person should look at."""
     complete: bool = False
     """Every kind of evidence that is required is known and accepted."""
     on_probation: bool = False
@@ -58,6 +60,11 @@ class Situation:
     def doubts(self) -> tuple[Flag, ...]:
         """Findings that ask for a person."""
         return tuple(flag for flag in self.flags if flag.asks_for_review)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether anything asks for a person."""
+        return self.detected or bool(self.doubts)
 
 
 Guard = Callable[[Situation], str | None]
@@ -132,6 +139,7 @@ def _row(number: int, sources: tuple[str, ...], target: str, **more: object) -> 
 
 COMPLETE = _needs("complete", "evidence that the policy requires is missing or not accepted")
 DOUBT = _needs("doubts", "no finding asks for a review")
+DETECTED = _needs("doubtful", "no finding and no detector asks for a review")
 SEVERE = _needs("severe", "no finding of class S stands")
 CURE_OVER = _needs("cure_over", "the notice was not sent, or its cure time is not over")
 EXACT = _needs("exact", "no exact match on a list and no order suspends at once")
@@ -142,7 +150,7 @@ TABLE: tuple[Row, ...] = (
     _row(1, (PENDING,), ACTIVE, automation=COMPLETE),
     _row(2, (PENDING,), IN_REVIEW, automation=DOUBT),
     _row(3, (PENDING,), SUSPENDED, automation=SEVERE),
-    _row(4, (ACTIVE,), IN_REVIEW, automation=DOUBT, people=1),
+    _row(4, (ACTIVE,), IN_REVIEW, automation=DETECTED, people=1),
     _row(5, (ACTIVE, IN_REVIEW), RESTRICTED, automation=_may_restrict),
     _row(6, (RESTRICTED,), SUSPENDED, automation=CURE_OVER),
     _row(7, (ACTIVE, IN_REVIEW, RESTRICTED), SUSPENDED, automation=EXACT, people=2),

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -98,6 +98,28 @@ def move_by_step(
     facts = [one.as_dict() for one in step.flag.facts] if step.flag else _all_facts(standing)
     _apply(change, standing, step.number, step.target, step.code, step.flag, facts, rules)
     return step
+
+
+def move_by_detector(
+    change: Change,
+    account: Row[Any],
+    code: str,
+    facts: Sequence[Mapping[str, object]],
+    rules: Rules,
+    case: str,
+) -> Moved | None:
+    """Put an active account in review, for what no evidence says but its use; ``None``: it is not
+    active. A pending account stays so: in review it could do more than before.
+    """
+    if account.status != machine.ACTIVE:
+        return None
+    standing = read_standing(change.connection, account, now_of(change))
+    known = replace(situation(standing, rules.policy, now_of(change)), detected=True)
+    row, _ = machine.choose(standing.status, machine.IN_REVIEW, known)
+    assert row is not None  # noqa: S101 - row 4 asks for no more
+    return _apply(
+        change, standing, row.number, machine.IN_REVIEW, code, None, facts, rules, case=case
+    )
 
 
 def approve(change: Change, identity: str, find: Any, rules: Rules) -> Moved:
