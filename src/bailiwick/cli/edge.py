@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,7 +77,17 @@ def write_edge(
     (out / "temporary").mkdir(parents=True, exist_ok=True)
     for name, content in found.files.items():
         _write(out / name, content, secret=name in found.secret)
+    _clear(out, found.files)
     return found
+
+
+def _clear(out: Path, written: Collection[str]) -> None:
+    """Remove databases that no configuration names any more, but the last one: a proxy that still
+    answers by the configuration of before reads it.
+    """
+    old = [path for path in out.glob("country-*.mmdb") if path.name not in written]
+    for path in sorted(old, key=lambda one: one.stat().st_mtime)[:-1]:
+        path.unlink()
 
 
 def _write(path: Path, content: bytes, *, secret: bool) -> None:

@@ -1,5 +1,6 @@
 """One policy becomes the configuration of an edge proxy: a folder of files, with its self-test."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +32,9 @@ class Edge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Files by name. Those in ``secret`` hold the token: nobody else may read them."""
+    """Files by name, to be written in this order, each put in its place at one stroke. Those in
+    ``secret`` hold the token: nobody else may read them.
+    """
 
     plan: Plan
     files: Mapping[str, bytes]
@@ -68,18 +71,32 @@ def compile_edge(
     make = {Edge.ENVOY: _envoy, Edge.NGINX: _nginx, Edge.HAPROXY: _haproxy}[edge]
     files, secret, command = make(made, ground, at, options)
     written = {name: text.encode() for name, text in shared.items()}
-    return Compiled(made, {**files, **written}, frozenset(secret), command)
+    return Compiled(made, {**written, **files}, frozenset(secret), command)
 
 
 Made = tuple[dict[str, bytes], set[str], str]
 
 
 def _envoy(made: Plan, ground: Everywhere, at: datetime, options: EdgeOptions) -> Made:
-    text = json.dumps(envoy.config(made, options), indent=1) + "\n"
-    files = {"envoy.json": text.encode()}
+    """Write what Envoy watches last: it takes a new state when the last file is in its place.
+
+    A database has a name of its own for each content, so the filters never meet another's.
+    """
+    files: dict[str, bytes] = {}
+    name = ""
     if any(made.of):
-        files[envoy.DATABASE] = database(made, ground, ground.built_at or at)
-    return files, {"envoy.json"}, f"envoy -c {options.folder}/envoy.json"
+        content = database(made, ground, ground.built_at or at)
+        name = f"country-{hashlib.sha256(content).hexdigest()[:16]}.mmdb"
+        files[name] = content
+    served = envoy.resources("listener", envoy.listeners(made, options, name))
+    texts = {
+        "envoy.json": envoy.bootstrap(options),
+        "envoy-whole.json": envoy.config(made, options, name),
+        envoy.CLUSTERS: envoy.resources("cluster", envoy.clusters(options)),
+        envoy.LISTENERS: served,
+    }
+    files |= {file: (json.dumps(text, indent=1) + "\n").encode() for file, text in texts.items()}
+    return files, {"envoy-whole.json", envoy.LISTENERS}, f"envoy -c {options.folder}/envoy.json"
 
 
 def _nginx(made: Plan, ground: Everywhere, at: datetime, options: EdgeOptions) -> Made:

@@ -10,6 +10,7 @@ database; the client is the address that Envoy saw, never a header that the clie
 body that can be read in two ways is never permitted here: the service refuses it.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bailiwick.targets.edge import pages
@@ -31,30 +32,63 @@ _SENT: Final = (
 """Headers that the service reads."""
 _NAMING: Final = "(.*[-_.])?(models?|engine|deployment|fallbacks?)([-_.].*)?"
 """Headers that name a model, which must agree with the body."""
-DATABASE: Final = "country.mmdb"
+LISTENERS: Final = "listeners.json"
+CLUSTERS: Final = "clusters.json"
 _READ: Final = "bailiwick"
 _UNREAD: Final = ("_missing", "_error")
 """What stands for a model that cannot be read. A client that writes it is refused like that."""
 
 
-def config(made: Plan, options: EdgeOptions, admin: str | None = None) -> dict[str, Any]:
-    """Give Envoy's whole configuration as a value; ``admin`` is HOST:PORT of its admin page."""
-    host, port = split(options.upstream)
-    listeners = [
-        _listener("models", options.listen, made, options, selftest=False),
-        _listener("selftest", options.selftest, made, options, selftest=True),
+def config(made: Plan, options: EdgeOptions, database: str) -> dict[str, Any]:
+    """Give the whole configuration in one value, to look at, check or copy from."""
+    return {
+        "static_resources": {
+            "listeners": listeners(made, options, database),
+            "clusters": clusters(options),
+        }
+    }
+
+
+def bootstrap(options: EdgeOptions) -> dict[str, Any]:
+    """Give what Envoy starts with: it reads the rest from files, anew when they are replaced."""
+
+    def watched(name: str) -> dict[str, Any]:
+        source = {"path": f"{options.folder}/{name}"}
+        return {"resource_api_version": "V3", "path_config_source": source}
+
+    return {
+        "node": {"id": "bailiwick-edge", "cluster": "bailiwick"},
+        "dynamic_resources": {
+            "lds_config": watched(LISTENERS),
+            "cds_config": watched(CLUSTERS),
+        },
+    }
+
+
+def resources(kind: str, values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give listeners or clusters as one of the files that Envoy watches."""
+    name = f"type.googleapis.com/envoy.config.{kind}.v3.{kind.capitalize()}"
+    return {"resources": [{"@type": name, **value} for value in values]}
+
+
+def listeners(made: Plan, options: EdgeOptions, database: str) -> list[dict[str, Any]]:
+    """Give the public listener and that of the self-test, which forwards nothing."""
+    return [
+        _listener("models", options.listen, made, options, database, selftest=False),
+        _listener("selftest", options.selftest, made, options, database, selftest=True),
     ]
-    clusters = [_cluster("models", host, port)]
+
+
+def clusters(options: EdgeOptions) -> list[dict[str, Any]]:
+    """Give the models' server and the service."""
+    found = [_cluster("models", *split(options.upstream))]
     if options.service:
-        clusters.append(_cluster("bailiwick", *split(options.service)))
-    found: dict[str, Any] = {"static_resources": {"listeners": listeners, "clusters": clusters}}
-    if admin is not None:
-        found["admin"] = {"address": _address(admin)}
+        found.append(_cluster("bailiwick", *split(options.service)))
     return found
 
 
 def _listener(
-    name: str, listen: str, made: Plan, options: EdgeOptions, *, selftest: bool
+    name: str, listen: str, made: Plan, options: EdgeOptions, database: str, *, selftest: bool
 ) -> dict[str, Any]:
     manager = {
         "@type": _MANAGER,
@@ -66,7 +100,7 @@ def _listener(
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "route_config": {"virtual_hosts": [_host(selftest)]},
         "local_reply_config": _replies(),
-        "http_filters": _filters(made, options),
+        "http_filters": _filters(made, options, database),
     }
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     return {
@@ -115,13 +149,17 @@ def _host(selftest: bool) -> dict[str, Any]:
     return {"name": "models", "domains": ["*"], "routes": [route]}
 
 
-def _filters(made: Plan, options: EdgeOptions) -> list[dict[str, Any]]:
+def _filters(made: Plan, options: EdgeOptions, database: str) -> list[dict[str, Any]]:
     """Refuse first, as that costs least.
 
     Whatever the database says of an address only refuses, so a client that writes the filter's
     header itself gains nothing by it.
     """
-    native = [_geoip(options), _rbac("all", {"all": _everything()})] if any(made.of) else []
+    native = (
+        [_geoip(f"{options.folder}/{database}"), _rbac("all", {"all": _everything()})]
+        if any(made.of)
+        else []
+    )
     if options.models and made.classes:
         by_class = {one.name: _models(one) for one in made.classes}
         native += [_read_model(), _rbac("models", {**by_class, "unread": _unread()})]
@@ -141,12 +179,12 @@ def _clean(made: Plan) -> dict[str, Any]:
     return _filter("header_mutation", kind, {"mutations": {"request_mutations": mutations}})
 
 
-def _geoip(options: EdgeOptions) -> dict[str, Any]:
+def _geoip(database: str) -> dict[str, Any]:
     kind = "type.googleapis.com/envoy.extensions.geoip_providers.maxmind.v3.MaxMindConfig"
     maxmind = {
         "@type": kind,
         "common_provider_config": {"geo_field_keys": {"country": COUNTRY}},
-        "country_db_path": f"{options.folder}/{DATABASE}",
+        "country_db_path": database,
     }
     provider = {"name": "envoy.geoip_providers.maxmind", "typed_config": maxmind}
     return _filter("geoip", "geoip.v3.Geoip", {"provider": provider})
