@@ -28,7 +28,7 @@ ORGANISATION = f"""\
 organisation: 1
 name: x
 aws: {{id: o-exampleorg1, root: r-ab12, accounts: ["111111111111"]}}
-gcp: {{id: organizations/1, projects: [my-project]}}
+gcp: {{id: organizations/1, projects: [{{id: my-project, number: "4711"}}]}}
 azure: {{id: root, subscriptions: [{SUBSCRIPTION}]}}
 """
 

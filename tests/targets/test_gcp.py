@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from bailiwick.bootstrap import read_catalog
 from bailiwick.cloud import Answer, Cloud, Coverage, read_organisation
-from bailiwick.cloud.gcp import Call, OrgPolicies, checks, read_org_policy
+from bailiwick.cloud.gcp import Call, OrgPolicies, checks, read_org_policy, read_perimeters
 from bailiwick.decision import compile_table
 from bailiwick.documents import parse_document
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.policy import read_policy
 from bailiwick.targets import Compiled, Stage
+from bailiwick.targets.deployed import audit_exports
 from bailiwick.targets.gcp import Choices, Matrix, compile_gcp, scopes
 from bailiwick.targets.judged import prove
 from bailiwick.targets.product import choose
@@ -37,9 +38,9 @@ name: x
 gcp:
   id: organizations/1
   folders:
-    - {id: folders/111, labels: [frontier], projects: [frontier-project]}
+    - {id: folders/111, labels: [frontier], projects: [{id: frontier-project, number: "4711"}]}
     - {id: folders/222, projects: [{id: exempt-project, exempt: "agreed"}]}
-  projects: [open-project]
+  projects: [{id: open-project, number: "4712"}]
 """
 
 
@@ -261,11 +262,120 @@ ADDRESS = (
 
 def test_countries_become_an_access_level() -> None:
     made = compiled(ADDRESS)
-    level = json.loads(made.files["bailiwick_1.json"])
+    level = json.loads(made.files["bailiwick_1.level.json"])
 
     assert "US" in level["basic"]["conditions"][0]["regions"]
     assert "DE" not in level["basic"]["conditions"][0]["regions"]
     assert "${var.access_policy}" in made.terraform["bailiwick.tf.json"]
+
+
+def test_a_perimeter_lets_the_level_in_and_is_a_dry_run_first() -> None:
+    made, tried = compiled(ADDRESS), compiled(ADDRESS, stage=Stage.DRY_RUN)
+    level = "accessPolicies/ACCESS_POLICY/accessLevels/bailiwick_1"
+    inside = {
+        "resources": ["projects/4711"],
+        "accessLevels": [level],
+        "restrictedServices": ["aiplatform.googleapis.com"],
+    }
+    enforced = json.loads(made.files["bailiwick_1.perimeter.json"])
+    first = json.loads(tried.files["bailiwick_1.perimeter.json"])
+
+    assert enforced["status"] == inside
+    assert (first["spec"], first["useExplicitDryRunSpec"]) == (inside, True)
+    assert "status" not in first
+    assert not any("open-project" in one.says for one in made.statements if "perimeter" in one.file)
+    reached = {(one.account, one.region): one.permit for one in made.cells if one.action == "reach"}
+    assert reached["frontier-project", "US"]
+    assert not reached["frontier-project", "DE"]
+    assert reached["open-project", "DE"]
+
+
+def test_a_project_without_its_number_is_named_with_the_command_that_gives_it() -> None:
+    without = ORGANISATION.replace(', number: "4711"', "")
+
+    with pytest.raises(InvalidInput, match="`frontier-project` needs its `number`") as caught:
+        compiled(ADDRESS, without)
+    (problem,) = caught.value.problems
+    assert "gcloud projects describe frontier-project" in (problem.help or "")
+    assert problem.position is not None
+
+
+def test_a_project_that_no_country_suits_is_closed_to_the_outside() -> None:
+    """One model from one country only, another from another: no country has everything."""
+    split = (
+        "bailiwick: 1\nname: x\nrules:\n"
+        "  - {id: a, permit: anthropic/claude-*, where: {address: US}}\n"
+        "  - {id: b, permit: meta/llama-*, where: {address: DE}}\n"
+        "acknowledge: [{cloud: gcp, of: [address, network], by: perimeter}]\n"
+    )
+    closed = json.loads(compiled(split).files["bailiwick_closed.perimeter.json"])
+
+    assert closed["status"]["accessLevels"] == []
+    assert closed["status"]["resources"] == ["projects/4712", "projects/4711"]
+
+
+def test_without_a_perimeter_levels_are_written_and_said_to_do_nothing() -> None:
+    made = compiled(ADDRESS.replace("by: perimeter", "by: edge"))
+
+    assert "bailiwick_1.level.json" in made.files
+    assert not any("perimeter.json" in name for name in made.files)
+    assert any("do nothing until" in note for note in made.notes)
+
+
+LEVEL = {"name": "accessPolicies/1/accessLevels/us", "basic": {"conditions": [{"regions": ["US"]}]}}
+AROUND = {
+    "name": "accessPolicies/1/servicePerimeters/p",
+    "status": {
+        "resources": ["projects/4711"],
+        "accessLevels": ["accessPolicies/1/accessLevels/us"],
+        "restrictedServices": ["aiplatform.googleapis.com"],
+    },
+}
+
+
+def changed(value: dict[str, object], **inside: object) -> dict[str, object]:
+    return {**value, "status": {**AROUND["status"], **inside}}
+
+
+@pytest.mark.parametrize(
+    ("level", "perimeter", "us", "de"),
+    [
+        (LEVEL, AROUND, "allow", "deny"),
+        (LEVEL, changed(AROUND, restrictedServices=["storage.googleapis.com"]), "allow", "allow"),
+        (LEVEL, changed(AROUND, resources=["projects/1"]), "allow", "allow"),
+        (LEVEL, changed(AROUND, accessLevels=[]), "deny", "deny"),
+        (LEVEL, changed(AROUND, ingressPolicies=[{"ingressFrom": {}}]), "allow", "undetermined"),
+        (LEVEL, {**AROUND, "perimeterType": "PERIMETER_TYPE_BRIDGE"}, "allow", "allow"),
+        (LEVEL, {"name": AROUND["name"], "useExplicitDryRunSpec": True, "spec": AROUND["status"]}, "allow", "allow"),
+        ({**LEVEL, "basic": {"conditions": [{"regions": ["US"], "negate": True}]}}, AROUND, "undetermined", "undetermined"),
+        ({**LEVEL, "basic": {"conditions": [{"regions": ["US"]}, {"regions": ["DE"]}]}}, AROUND, "deny", "deny"),
+        ({**LEVEL, "basic": {"combiningFunction": "OR", "conditions": [{"regions": ["US"]}, {"regions": ["DE"]}]}}, AROUND, "allow", "allow"),
+        ({"name": LEVEL["name"], "custom": {}}, AROUND, "undetermined", "undetermined"),
+        ({"name": "accessPolicies/1/accessLevels/other"}, AROUND, "undetermined", "undetermined"),
+    ],
+)  # fmt: skip
+def test_a_perimeter_is_evaluated_as_far_as_it_can_be_told(
+    level: dict[str, object], perimeter: dict[str, object], us: str, de: str
+) -> None:
+    found = read_perimeters([(level, "level.json"), (perimeter, "perimeter.json")])
+
+    assert (found.check("4711", "US").answer, found.check("4711", "DE").answer) == (us, de)
+
+
+def test_a_deployed_perimeter_is_judged_where_the_policy_counts_on_it() -> None:
+    catalog = read_catalog()
+    table = compile_table(read_policy(ADDRESS, "policy.yaml", catalog), catalog)
+    tree = read_organisation(parse_document(ORGANISATION, "org.yaml")).tree(Cloud.GCP)
+    made = {name: json.loads(text) for name, text in compiled(ADDRESS).files.items()}
+
+    def judged(files: dict[str, object]) -> list[str]:
+        given = [(value, name) for name, value in files.items()]
+        found = audit_exports(Cloud.GCP, table, catalog, tree, NOW, given)
+        return [f"{gap.kind}: {gap.by}" for gap in found.gaps]
+
+    without = {name: one for name, one in made.items() if "perimeter" not in name}
+    assert judged(made) == []
+    assert judged(without) == ["lets through: no perimeter holds the project"]
 
 
 def test_web_search_of_partner_models_becomes_a_list_of_features() -> None:

@@ -10,7 +10,13 @@ from bailiwick.catalog import Catalog
 from bailiwick.cloud import Answer, Cloud, Questions, Tree, regions_of
 from bailiwick.cloud.aws import Deployed, at_root, default_profiles, rails_of, read_deployed
 from bailiwick.cloud.azure import azure_models, read_policies
-from bailiwick.cloud.gcp import OrgPolicies, read_org_policy, vertex_models
+from bailiwick.cloud.gcp import (
+    OrgPolicies,
+    is_perimeter,
+    read_org_policy,
+    read_perimeters,
+    vertex_models,
+)
 from bailiwick.decision import DecisionTable
 from bailiwick.errors import InvalidInput, Position
 from bailiwick.targets import aws, azure, gcp
@@ -42,12 +48,19 @@ def audit_exports(
             work = aws.AwsWork(table, catalog, tree, at, aws.Options(default_profiles()))
             return audit_aws(work, deployed_in(values, tree), progress)
         case Cloud.GCP:
-            read = (read_org_policy(value, file) for value, file in values if _is_policy(value))
+            given = list(values)
+            read = (read_org_policy(value, file) for value, file in given if _is_policy(value))
+            around = read_perimeters(pair for pair in given if is_perimeter(pair[0]))
             set_ = OrgPolicies.of(one for one in read if one is not None)
             vertex = [one for one in vertex_models(catalog) if known.issuperset(one.models)]
-            cells = list(gcp.Matrix(gcp.Choices(questions, vertex), tree, set_).cases())
+            choices = gcp.Choices(questions, vertex)
+            cells = list(gcp.Matrix(choices, tree, set_).cases())
+            reach = gcp.Reach(choices, tree)
+            reached = reach.judge(around) if gcp.wants_perimeter(table.policy) else ()
             elsewhere = _elsewhere(set_.places(), (one.resource for one in gcp.scopes(tree)))
-            return audit(cloud, chain((one.judge(set_) for one in progress(cells)), elsewhere))
+            return audit(
+                cloud, chain((one.judge(set_) for one in progress(cells)), reached, elsewhere)
+            )
         case Cloud.AZURE:
             assigned = read_policies(values)
             named = [one for one in azure_models(catalog) if known.issuperset(one.models)]
@@ -97,6 +110,6 @@ def _elsewhere(places: Iterable[tuple[str, str]], listed: Iterable[str]) -> Iter
 
 
 def _is_policy(value: Any) -> bool:
-    """Pass over what comes beside policies: custom constraints and access levels."""
+    """Pass over what comes beside policies: custom constraints, levels and perimeters."""
     name = value.get("name", "") if isinstance(value, dict) else ""
-    return "/customConstraints/" not in name and "/accessLevels/" not in name
+    return "/customConstraints/" not in name and not is_perimeter(value)

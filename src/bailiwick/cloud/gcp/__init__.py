@@ -20,10 +20,17 @@ from bailiwick.cloud.gcp.orgpolicy import (
     Verdict,
     read_org_policy,
 )
+from bailiwick.cloud.gcp.perimeters import (
+    LEVELS,
+    PERIMETERS,
+    Perimeters,
+    is_perimeter,
+    read_perimeters,
+)
 
 __all__ = [
-    "ACTIONS", "COUNT_TOKENS", "ENDPOINTS", "FEATURES", "GLOBAL_HOST", "MODELS", "OWN_ENDPOINTS",
-    "POLICY_ACTIONS",
-    "Call", "OrgPolicies", "OrgPolicy", "OrgRule", "Verdict", "VertexModel",
-    "checks", "host_of", "read_org_policy", "vertex_models",
+    "ACTIONS", "COUNT_TOKENS", "ENDPOINTS", "FEATURES", "GLOBAL_HOST", "LEVELS", "MODELS",
+    "OWN_ENDPOINTS", "PERIMETERS", "POLICY_ACTIONS",
+    "Call", "OrgPolicies", "OrgPolicy", "OrgRule", "Perimeters", "Verdict", "VertexModel",
+    "checks", "host_of", "is_perimeter", "read_org_policy", "read_perimeters", "vertex_models",
 ]  # fmt: skip

@@ -24,15 +24,18 @@ from bailiwick.cloud.gcp import (
     MODELS,
     OWN_ENDPOINTS,
     OrgPolicies,
+    Perimeters,
     host_of,
+    is_perimeter,
     read_org_policy,
+    read_perimeters,
     vertex_models,
 )
 from bailiwick.decision import DecisionTable
 from bailiwick.errors import InvalidInput, Problem
 from bailiwick.targets.compiled import Compiled, Stage, Statement, escaped, minified, terraform_text
 from bailiwick.targets.gcp.features import feature_values
-from bailiwick.targets.gcp.levels import AccessLevel, access_levels, level_terraform
+from bailiwick.targets.gcp.levels import Fence, Reach, wants_perimeter
 from bailiwick.targets.gcp.matrix import Matrix
 from bailiwick.targets.gcp.scopes import Choices, Scope, scopes, values_of
 from bailiwick.targets.judged import prove, with_losses
@@ -80,26 +83,40 @@ def compile_gcp(
     placed = list(work.policies())
     key = "dryRunSpec" if stage is Stage.DRY_RUN else "spec"
     files = {one.file: minified({"name": one.name, key: one.spec}) for one in placed}
-    levels = access_levels(work.choices, tree)
-    files |= {f"{one.name}.json": minified(one.as_dict()) for one in levels}
+    dry_run = stage is Stage.DRY_RUN
+    reach = Reach(work.choices, tree)
+    fences = reach.fences() if wants_perimeter(table.policy) else []
+    files |= {f"{one.name}.level.json": minified(one.as_dict()) for one in reach.levels}
+    files |= {
+        f"{one.name}.perimeter.json": minified(one.as_dict(dry_run=dry_run)) for one in fences
+    }
     custom = _custom_constraint(tree)
     if custom:
         files[f"{OWN_ENDPOINTS}.json"] = minified(custom)
     cases = list(Matrix(work.choices, tree).cases())
-    back = _read_back(files, dry_run=key == "dryRunSpec")
+    back, perimeters = _read_back(files, dry_run=dry_run)
     prove(case.judge(back) for case in cases)
+    reached = list(reach.judge(perimeters)) if fences else []
+    prove(reached)
     lost = ((one.cell, one.scope.resource) for one in cases if one.lost)
     return Compiled(
         Cloud.GCP,
         table.revision,
         files,
-        {"bailiwick.tf.json": _terraform(placed, levels, custom, tree, key)},
+        {"bailiwick.tf.json": _terraform(placed, reach, fences, custom, tree, key)},
         tuple(Statement(one.file, one.name, work.rules, one.says) for one in placed)
-        + tuple(Statement(f"{one.name}.json", one.name, work.rules, one.says) for one in levels),
+        + tuple(
+            Statement(f"{one.name}.level.json", one.name, work.rules, one.says)
+            for one in reach.levels
+        )
+        + tuple(
+            Statement(f"{one.name}.perimeter.json", one.name, work.rules, one.says)
+            for one in fences
+        ),
         tuple(with_losses(residues, lost, APART)),
-        tuple(work.notes(stage)),
+        (*work.notes(stage), *_not_fenced(reach, fences)),
         {},
-        tuple(case.cell for case in cases),
+        (*(case.cell for case in cases), *(one.cell for one in reached)),
     )
 
 
@@ -222,15 +239,29 @@ def _custom_constraint(tree: Tree) -> Mapping[str, Any] | None:
     }
 
 
-def _read_back(files: Mapping[str, str], *, dry_run: bool) -> OrgPolicies:
+def _read_back(files: Mapping[str, str], *, dry_run: bool) -> tuple[OrgPolicies, Perimeters]:
     import json
 
+    values = [(json.loads(text), name) for name, text in files.items()]
     read = (
         read_org_policy(value, name, dry_run=dry_run)
-        for name, text in files.items()
-        if "/policies/" in (value := json.loads(text)).get("name", "")
+        for value, name in values
+        if "/policies/" in value["name"]
     )
-    return OrgPolicies.of(one for one in read if one is not None)
+    around = (pair for pair in values if is_perimeter(pair[0]))
+    policies = OrgPolicies.of(one for one in read if one is not None)
+    return policies, read_perimeters(around, dry_run=dry_run)
+
+
+def _not_fenced(reach: Reach, fences: Sequence[Fence]) -> Iterator[str]:
+    if reach.levels and not fences:
+        yield (
+            "the caller's country: access levels do nothing until a perimeter has them; "
+            "`acknowledge` address `by: perimeter` compiles one"
+        )
+    if fences:
+        yield "projects that are not listed: a perimeter holds only those it names"
+        yield "the caller's network: a perimeter does not see anonymizers"
 
 
 CUSTOM = "google_org_policy_custom_constraint.own_endpoints"
@@ -239,7 +270,8 @@ CUSTOM = "google_org_policy_custom_constraint.own_endpoints"
 
 def _terraform(
     placed: Sequence[Placed],
-    levels: Sequence[AccessLevel],
+    reach: Reach,
+    fences: Sequence[Fence],
     custom: Mapping[str, Any] | None,
     tree: Tree,
     key: str,
@@ -259,9 +291,13 @@ def _terraform(
             for one in placed
         }
     }
-    if levels:
+    if reach.levels:
         resources["google_access_context_manager_access_level"] = {
-            one.name: level_terraform(one) for one in levels
+            one.name: one.terraform() for one in reach.levels
+        }
+    if fences:
+        resources["google_access_context_manager_service_perimeter"] = {
+            one.name: one.terraform(dry_run=key == "dryRunSpec") for one in fences
         }
     if custom:
         resources[CUSTOM.partition(".")[0]] = {
@@ -276,7 +312,7 @@ def _terraform(
             }
         }
     document: dict[str, Any] = {"resource": resources}
-    if levels:
+    if reach.levels or fences:
         document["variable"] = {"access_policy": {"type": "string"}}
     return terraform_text(document)
 
