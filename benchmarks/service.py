@@ -14,7 +14,7 @@ from benchmarks import gateway as base
 from benchmarks import gateway_report
 from benchmarks.loads import Load
 from benchmarks.options import Options
-from benchmarks.processes import running
+from benchmarks.processes import Process, running
 from benchmarks.report import Goal, Section, Spread, Table
 from benchmarks.servers import Starter, edge, envoy
 
@@ -49,13 +49,15 @@ def run(options: Options) -> Section:
         alone.directory.mkdir()
         process, port, token = edge.service(alone, database)
         with running(process):
-            evaluations = _evaluations(port, token, options.rounds)
+            evaluations, cpu = _evaluations(port, token, options.rounds, process)
         outcome = gateway_report.Outcome(found, {}, bench.servers, (), bench.cores, bench.notes)
-        return _section(outcome, evaluations)
+        return _section(outcome, evaluations, cpu)
 
 
-def _evaluations(port: int, token: str, rounds: int) -> Spread:
-    """Give the milliseconds of 1,000 evaluations: from sending them to having read the answers."""
+def _evaluations(port: int, token: str, rounds: int, process: Process) -> tuple[Spread, Spread]:
+    """Give the milliseconds of 1,000 evaluations: from sending them to having read the answers, and
+    of processor time in the service.
+    """
     models = _models(port, token)
     items = [
         {"resource": {"type": "model", "id": models[n % len(models)]},
@@ -66,13 +68,16 @@ def _evaluations(port: int, token: str, rounds: int) -> Spread:
         {"subject": {"type": "account", "id": f"acct_{3:016x}"},
          "context": {"address": "8.8.8.8"}, "evaluations": items}
     ).encode()  # fmt: skip
-    taken = []
-    for _ in range(ASKED * rounds):
-        began = time.perf_counter()
-        answer = _post(port, "/access/v1/evaluations", body, token)
-        taken.append((time.perf_counter() - began) * 1000)
-        assert answer.count(b'"decision":') == ITEMS
-    return Spread.of(taken)
+    taken, used = [], []
+    for _ in range(rounds):
+        before = process.cpu_seconds()
+        for _ in range(ASKED):
+            began = time.perf_counter()
+            answer = _post(port, "/access/v1/evaluations", body, token)
+            taken.append((time.perf_counter() - began) * 1000)
+            assert answer.count(b'"decision":') == ITEMS
+        used.append((process.cpu_seconds() - before) * 1000 / ASKED)
+    return Spread.of(taken), Spread.of(used)
 
 
 def _models(port: int, token: str) -> Sequence[str]:
@@ -97,14 +102,21 @@ def _post(port: int, path: str, body: bytes, token: str) -> bytes:
         connection.close()
 
 
-def _section(outcome: gateway_report.Outcome, evaluations: Spread) -> Section:
+def _section(outcome: gateway_report.Outcome, evaluations: Spread, cpu: Spread) -> Section:
     tables = [gateway_report.load_table(outcome, load) for load in LOADS]
-    row = (f"{ITEMS} evaluations of one account", evaluations.show(2))
+    row = (f"{ITEMS} evaluations of one account", evaluations.show(2), cpu.show(2))
     small = outcome.rate(SMALL, edge.OURS, edge.BY_HAND)
     large = outcome.rate(LARGE, edge.OURS, JSON)
     return Section(
         "Decision service",
-        (*tables, Table("AuthZEN, from sending to having read", ("", "ms"), [row])),
+        (
+            *tables,
+            Table(
+                "AuthZEN, from sending to having read, and processor time",
+                ("", "ms", "CPU ms"),
+                [row],
+            ),
+        ),
         (
             Goal("Envoy + service, 527 B", ">=", 0.85, small, f"of {edge.BY_HAND}"),
             Goal("Envoy + service, 400 KB", ">=", 2.0, large, f"of {JSON}"),

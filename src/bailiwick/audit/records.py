@@ -120,6 +120,9 @@ class _Cutter:
         return self.value(msgspec.to_builtins(value, str_keys=True), where, depth + 1)
 
     def _text(self, text: str, where: str, most: int) -> str:
+        if len(text) <= most and len(text) <= self.left and text.isascii():
+            self.left -= len(text)
+            return text
         room = min(most, max(self.left, 0))
         kept = text[:room]
         self.left -= len(kept)

@@ -22,6 +22,8 @@ class Absent(Enum):
     PENDING = "pending"
     """This layer cannot know it yet; a later one will."""
 
+    __hash__ = object.__hash__  # each is one object; the base class hashes the name in Python
+
     def __repr__(self) -> str:
         return self.name
 

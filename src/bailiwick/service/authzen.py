@@ -8,7 +8,7 @@ client's address, ``context.facts`` are facts that the asker vouches for.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -88,6 +88,15 @@ class Item(msgspec.Struct):
     context: msgspec.Raw = _NONE
 
 
+class Shared(NamedTuple):
+    """What several evaluations have in common, as it was written."""
+
+    subject: bytes
+    action: bytes
+    resource: bytes
+    context: bytes
+
+
 class Items(Item):
     """Several evaluations, with what they have in common."""
 
@@ -120,7 +129,20 @@ class Reader:
     def read(self, item: Item) -> tuple[Bench, Question]:
         """Read one evaluation. Raises ``NotAnswered``."""
         action, resource = bytes(item.action), bytes(item.resource)
-        subject, context = bytes(item.subject), bytes(item.context)
+        return self._read(bytes(item.subject), action, resource, bytes(item.context))
+
+    def read_among(self, item: Item, shared: Shared) -> tuple[Bench, Question]:
+        """Read one of several evaluations; what it leaves out is what they share."""
+        return self._read(
+            bytes(item.subject) if item.subject else shared.subject,
+            bytes(item.action) if item.action else shared.action,
+            bytes(item.resource) if item.resource else shared.resource,
+            bytes(item.context) if item.context else shared.context,
+        )
+
+    def _read(
+        self, subject: bytes, action: bytes, resource: bytes, context: bytes
+    ) -> tuple[Bench, Question]:
         bench = self._benches.get((subject, context))
         if bench is None:
             bench = self._benches[subject, context] = self._bench(subject, context)
@@ -320,22 +342,17 @@ async def evaluations(raw: bytes, pipeline: Pipeline, asker: Asker, most: int) -
     if semantic not in SEMANTICS:
         known = ", ".join(SEMANTICS)
         raise NotAnswered("question_invalid", f"`{semantic[:64]}` is not one of {known}")
-    read = [_read(reader, items, one) for one in items.evaluations]
+    shared = Shared(*map(bytes, (items.subject, items.action, items.resource, items.context)))
+    read = [_read(reader, shared, one) for one in items.evaluations]
     return await _answer_all(reader, _until(semantic, read))
 
 
 Read = tuple[Bench, Question] | NotAnswered
 
 
-def _read(reader: Reader, shared: Item, item: Item) -> Read:
-    filled = Item(
-        item.subject or shared.subject,
-        item.action or shared.action,
-        item.resource or shared.resource,
-        item.context or shared.context,
-    )
+def _read(reader: Reader, shared: Shared, item: Item) -> Read:
     try:
-        return reader.read(filled)
+        return reader.read_among(item, shared)
     except NotAnswered as problem:
         return problem
 
