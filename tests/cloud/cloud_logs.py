@@ -113,3 +113,30 @@ def deployment(sku: str, model: str = "gpt-4o", **changed: Any) -> dict[str, Any
         "properties": {"requestbody": json.dumps(body)},
         **changed,
     }
+
+
+def activity(sku: str, model: str = "gpt-4o", **changed: Any) -> dict[str, Any]:
+    """The same as ``deployment``, as ``az monitor activity-log list`` prints it."""
+    body = {"sku": {"name": sku}, "properties": {"model": {"format": "OpenAI", "name": model}}}
+
+    def named(value: str) -> dict[str, str]:
+        return {"localizedValue": value, "value": value}
+
+    return {
+        "authorization": {"action": "Microsoft.CognitiveServices/accounts/deployments/write"},
+        "caller": "somebody@example.com",
+        "category": named("Administrative"),
+        "correlationId": "correlation-2",
+        "eventDataId": "event-1",
+        "eventName": named("EndRequest"),
+        "eventTimestamp": "2026-10-01T11:50:00.0000000Z",
+        "level": "Informational",
+        "operationName": named("Microsoft.CognitiveServices/accounts/deployments/write"),
+        "properties": {"requestbody": json.dumps(body), "statusCode": "Created"},
+        "resourceId": f"{ACCOUNT}/deployments/chat",
+        "resourceProviderName": named("Microsoft.CognitiveServices"),
+        "status": named("Succeeded"),
+        "subStatus": named("Created (HTTP Status Code: 201)"),
+        "subscriptionId": ACCOUNT.split("/")[2],
+        **changed,
+    }

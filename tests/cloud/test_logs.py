@@ -18,6 +18,7 @@ from cloud.cloud_logs import (
     ACCOUNT,
     CLAUDE,
     LLAMA,
+    activity,
     azure,
     cloudtrail,
     denied,
@@ -190,6 +191,36 @@ def test_an_azure_deployment_that_a_policy_refused_is_denied_by_a_guardrail(tmp_
     assert (found.outcome, found.denied_by) == (Outcome.DENIED, DeniedBy.GUARDRAIL)
 
 
+def test_the_activity_log_of_the_command_line_is_read_like_the_exported_one(tmp_path: Path) -> None:
+    found, exported = (
+        one(tmp_path, activity("GlobalStandard")),
+        one(tmp_path, deployment("GlobalStandard")),
+    )
+    names = ("at", "action", "account", "resource", "model", "through", "sku", "outcome", "id")
+
+    assert [getattr(found, name) for name in names] == [getattr(exported, name) for name in names]
+    assert found.endpoint is None
+
+
+def test_the_activity_log_of_the_command_line_says_what_a_policy_refused(tmp_path: Path) -> None:
+    refused = activity("GlobalBatch", status={"value": "Failed"}, subStatus={"value": "Forbidden"})
+    refused["properties"]["statusMessage"] = '{"error":{"code":"RequestDisallowedByPolicy"}}'
+    found = one(tmp_path, refused)
+
+    assert (found.outcome, found.denied_by) == (Outcome.DENIED, DeniedBy.GUARDRAIL)
+
+
+def test_what_only_begins_in_an_activity_log_is_no_deployment(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    begun = [activity("Standard", status={"value": value}) for value in ("Started", "Accepted")]
+    other = activity(
+        "Standard", operationName={"value": "Microsoft.Authorization/policies/deny/action"}
+    )
+    path.write_text(json.dumps([*begun, other], indent=2))
+
+    assert [one.unreadable for one in read(path)] == [False, False, False]
+
+
 @pytest.mark.parametrize("wrapped", ["CloudTrailEvent", "message"])
 def test_a_record_written_into_another_one_is_read(wrapped: str, tmp_path: Path) -> None:
     assert one(tmp_path, {"EventId": "1", wrapped: json.dumps(cloudtrail())}).model == CLAUDE
@@ -214,7 +245,15 @@ def layouts(records: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     }
 
 
-RECORDS = [cloudtrail(), google(), S3, azure(), invocation(), deployment("Standard")]
+RECORDS = [
+    cloudtrail(),
+    google(),
+    S3,
+    azure(),
+    invocation(),
+    deployment("Standard"),
+    activity("Standard"),
+]
 
 
 @pytest.mark.parametrize("name", layouts(RECORDS))
@@ -223,7 +262,7 @@ def test_every_layout_gives_the_same_records(name: str, tmp_path: Path) -> None:
 
     found = read(tmp_path)
 
-    assert [isinstance(one, CloudRecord) for one in found] == [True, True, False, True, True, True]
+    assert [isinstance(one, CloudRecord) for one in found] == [one is not S3 for one in RECORDS]
     assert [one.where.record for one in found] == [1, 2, 3, 4, 5, 6]
     assert not any(one.unreadable for one in found if isinstance(one, Skipped))
 

@@ -29,6 +29,7 @@ from cloud.cloud_logs import (
     ACCOUNT,
     CLAUDE,
     LLAMA,
+    activity,
     azure,
     cloudtrail,
     denied,
@@ -244,6 +245,14 @@ def test_an_azure_deployment_in_the_log_explains_the_calls_after_it(tmp_path: Pa
     )
 
     assert (made.verdict, called.verdict) == (Verdict.DRIFT, Verdict.DRIFT)
+
+
+def test_where_an_account_is_comes_from_the_list_of_accounts(tmp_path: Path) -> None:
+    where = listed([{"id": ACCOUNT, "location": "eastus2", "kind": "OpenAI"}])
+
+    assert verdict(tmp_path, activity("Standard"))[0] == "undetermined"
+    assert verdict(tmp_path, activity("Standard"), where)[0] == "ok"
+    assert verdict(tmp_path, activity("GlobalBatch"), where)[0] == "drift"
 
 
 def test_a_google_endpoint_is_explained_by_its_listing(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from bailiwick.cloud.logs import azure, cloudtrail, google, invocation
+from bailiwick.cloud.logs import azure, azure_activity, cloudtrail, google, invocation
 from bailiwick.cloud.logs.pieces import Piece, Progress, pieces
 from bailiwick.cloud.logs.records import CloudRecord, Skipped, Where
 
-READERS: tuple[Any, ...] = (cloudtrail, invocation, google, azure)
+READERS: tuple[Any, ...] = (cloudtrail, invocation, google, azure, azure_activity)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 DIGESTS = "CloudTrail-Digest"
 """CloudTrail's folder of signatures, which has no records."""

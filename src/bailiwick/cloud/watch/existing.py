@@ -57,7 +57,7 @@ def judge_existing(judge: Judge, cloud: Cloud, at: datetime) -> Iterator[Existin
 
 
 def _existing(judge: Judge, name: str, served: Served, at: datetime) -> Existing:
-    answer = judge.answer(_as_call(judge, served, at))
+    answer = judge.answer(_as_call(served, at))
     rules = answer.rules
     if answer.exempt is not None:
         return Existing(name, served, Standing.PERMITTED, f"exempt: {answer.exempt}", ())
@@ -71,8 +71,7 @@ def _existing(judge: Judge, name: str, served: Served, at: datetime) -> Existing
             return Existing(name, served, Standing.UNDETERMINED, answer.why, rules)
 
 
-def _as_call(judge: Judge, served: Served, at: datetime) -> CloudRecord:
-    located = judge.inventory.locations.get(served.resource or "")
+def _as_call(served: Served, at: datetime) -> CloudRecord:
     assert served.cloud is not None  # noqa: S101 - listings say it of all
     return CloudRecord(
         where=Where("", 0, 0),
@@ -82,7 +81,7 @@ def _as_call(judge: Judge, served: Served, at: datetime) -> CloudRecord:
         action="batch" if (served.sku or "").endswith("Batch") else "infer",
         account=served.account,
         resource=served.resource,
-        endpoint=served.location or located,
+        endpoint=served.location,
         model=served.model,
         through=served.through,
         sku=served.sku,

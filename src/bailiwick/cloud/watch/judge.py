@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from bailiwick.catalog import Catalog
 from bailiwick.cloud.logs import CloudRecord, DeniedBy, Outcome, names_of
 from bailiwick.cloud.organisation import Account, Organisation
@@ -98,6 +100,7 @@ class Judge:
         key = (
             record.cloud, self._alike(record), record.endpoint, record.processing, record.model,
             record.through and self.inventory.of(record), record.through, record.sku, record.action,
+            self.inventory.locations.get(record.resource or ""),
             bisect_right(self._edges, record.at), tuple(located.items()),
         )  # fmt: skip
         found = self._answers.get(key)
@@ -164,6 +167,9 @@ class Judge:
             if account is not None and is_account_fact(name):
                 facts[name] = account.facts.get(name, PENDING)
         regions = regions_of(record.cloud)
+        if record.endpoint is None:
+            located = self.inventory.locations.get(record.resource or "")
+            record = msgspec.structs.replace(record, endpoint=located)
         endpoint = regions.places.get(record.endpoint or "")
         processing = processing_places(record, served)
         facts["action"] = frozenset({record.action})
