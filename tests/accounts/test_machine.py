@@ -1,20 +1,26 @@
 """Whatever people and automation try, in any order: only rows of the table occur."""
 
 import json
-import shutil
-import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from sqlalchemy import select
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select, update
 
 import people
-from bailiwick.accounts import AccountDatabase, list_accounts, schema, sweep
+from bailiwick.accounts import AccountDatabase, confirm, list_accounts, schema, sweep
 from bailiwick.accounts.cases import DISPOSITIONS
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.machine import ADVERSE, TABLE, rows_between
@@ -30,27 +36,29 @@ BY = {"actor": "tester", "reason": "a test"}
 class Life(RuleBasedStateMachine):
     """Two accounts, one born pending, and everybody who can touch them."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str, secret: Path) -> None:
         super().__init__()
-        memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
         self.now = datetime(2026, 7, 1, tzinfo=UTC)
-        url = f"sqlite:///{self.folder}/a.db"
-        self.database = AccountDatabase.open(
-            url, self.folder / "secret", create=True, clock=lambda: self.now
-        )
+        self.database = AccountDatabase.open(url, secret, create=True, clock=lambda: self.now)
         self.desk = people.desk(self.database)
+        self._empty()
         self.database.add_account("A", id="a", **BY)
         self.database.add_account("B", id="b", status="pending", **BY)
         self.tokens: list[str] = []
 
+    def _empty(self) -> None:
+        with self.database.engine.begin() as connection:
+            for table in reversed(schema.metadata.sorted_tables):
+                if table.name not in {"counter", "schema_version"}:
+                    connection.execute(table.delete())
+            connection.execute(update(schema.counter).values(sequence=0, latest_at=0))
+
     def teardown(self) -> None:
         self.database.close()
-        shutil.rmtree(self.folder)
 
     def rows(self, table: Any) -> list[Any]:
         with reading(self.database.engine) as connection:
-            return list(connection.execute(select(table)))
+            return list(connection.execute(select(table).order_by(*table.primary_key)))
 
     def trying(self, what: Any) -> None:
         with suppress(BailiwickError):  # refused, as it may be
@@ -103,6 +111,31 @@ class Life(RuleBasedStateMachine):
             case = waiting[which % len(waiting)].id
             self.trying(lambda: self.desk.decide(case, disposition, by=by, reason="a test"))
 
+    @rule(by=PEOPLE, which=st.integers(0, 3))
+    def refuse(self, by: str, which: int) -> None:
+        waiting = self.desk.proposals()
+        if waiting:
+            chosen = waiting[which % len(waiting)].id
+            self.trying(lambda: self.desk.refuse(chosen, by=by, reason="a test"))
+
+    @rule(account=ACCOUNTS, by=st.none() | PEOPLE)
+    def open_review(self, account: str, by: str | None) -> None:
+        facts = [{"kind": "shadow.cluster", "value": "5 accounts"}]
+        self.trying(
+            lambda: self.desk.open_review(account, "shadow.cluster", facts, by=by, reason="a test")
+        )
+
+    @rule(by=PEOPLE, which=st.integers(0, 3))
+    def extend(self, by: str, which: int) -> None:
+        waiting = self.desk.open_cases(queue="review")
+        if waiting:
+            case = waiting[which % len(waiting)].id
+            self.trying(lambda: self.desk.extend(case, by=by, reason="a test"))
+
+    @rule(by=PEOPLE)
+    def agree(self, by: str) -> None:
+        self.trying(lambda: confirm(self.desk, by=by, reason="a test"))
+
     @rule(which=st.integers(0, 3))
     def appeal(self, which: int) -> None:
         if self.tokens:
@@ -112,13 +145,33 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def only_rows_of_the_table_occur(self) -> None:
         status = {"a": "active", "b": "pending"}
+        judged = self.rows(schema.mutes)
+        before: list[Any] = []
         for row in self.rows(schema.transitions):
             assert row.source == status[row.account_id]
             numbers = {one.number for one in rows_between(row.source, row.target)}
             assert row.number in numbers
             status[row.account_id] = row.target
             self._check(row)
+            if row.by == AUTOMATION:
+                self._check_overrules_nobody(row, before, judged)
+            before.append(row)
         assert {one.id: one.status for one in list_accounts(self.database)} == status
+
+    @invariant()
+    def an_appeal_is_decided_by_somebody_else(self) -> None:
+        moved = {row.seq: row for row in self.rows(schema.transitions)}
+        for row in self.rows(schema.appeals):
+            if row.decided_by is not None:
+                first = moved[row.transition_seq]
+                deciders = {first.by.casefold(), (first.second or "").casefold()}
+                assert row.decided_by.casefold() not in deciders
+
+    @invariant()
+    def every_change_of_a_status_is_on_record(self) -> None:
+        history = [row.seq for row in self.rows(schema.history) if row.what == "status.set"]
+
+        assert sorted(history) == sorted(row.seq for row in self.rows(schema.transitions))
 
     def _check(self, row: Any) -> None:
         of_table = TABLE[row.number - 1]
@@ -126,6 +179,7 @@ class Life(RuleBasedStateMachine):
         if row.by == AUTOMATION:
             assert of_table.automation is not None
             assert row.source not in {"suspended", "terminated"}
+            assert row.second is None
         else:
             assert len(names) >= of_table.people
         if row.target == "terminated":
@@ -136,6 +190,37 @@ class Life(RuleBasedStateMachine):
             assert row.notice_id
             assert row.revision
 
+    def _check_overrules_nobody(self, row: Any, before: list[Any], judged: list[Any]) -> None:
+        """What a person has judged is not held against the account, nor lifted too early."""
+        for mute in judged:
+            same = (mute.account_id, mute.fingerprint) == (row.account_id, row.fingerprint)
+            assert not (same and mute.seq < row.seq and row.at < mute.until_at)
+        lifted = [
+            one.at for one in before if one.account_id == row.account_id and one.number in {10, 12}
+        ]
+        if row.number == 5 and lifted:
+            assert row.at >= max(lifted) + 30 * DAY_MS
+        if row.number == 9:
+            began = [one.at for one in before if one.account_id == row.account_id][-1]
+            assert row.at >= began + 14 * DAY_MS
 
-TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 20), ("postgresql", 8)])
+def test_whatever_is_tried_only_rows_of_the_table_occur(
+    kind: str, examples: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    on_server = kind == "postgresql"
+    server = request.getfixturevalue("postgres") if on_server else None
+    url = server.new_database() if server else f"sqlite:///{tmp_path}/a.db"
+    life: Callable[[], Life] = partial(Life, url, tmp_path / "secret")
+
+    run_state_machine_as_test(
+        life,
+        settings=settings(
+            max_examples=examples, stateful_step_count=40, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

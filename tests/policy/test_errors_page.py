@@ -11,7 +11,7 @@ FILES = [
     *(ROOT / "src/bailiwick/policy").glob("*.py"),
     *(ROOT / "src/bailiwick/facts").glob("*.py"),
 ]
-FILES += [ROOT / "src/bailiwick/documents.py", ROOT / "src/bailiwick/shapes.py"]
+FILES += [ROOT / "src/bailiwick/documents/yaml.py", ROOT / "src/bailiwick/shapes.py"]
 JOINED = re.sub(r'"\s*\n\s*f?"', "", " ".join(path.read_text() for path in FILES))
 SOURCES = " ".join(re.sub(r"[\"`]", " ", JOINED).split())
 CLASSES = PAGE.partition("## Classes of errors")[2]

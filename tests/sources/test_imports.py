@@ -75,12 +75,12 @@ def test_every_bad_row_is_told_and_nothing_changes(database: AccountDatabase) ->
         ("e.csv", "account,kind\n", "e.csv:1: column `value` is missing"),
         ("e.csv", "account,kind,value,colour\n", "e.csv:1: column `colour` is unknown or double"),
         ("e.csv", "account,kind,value\n", "e.csv: the file has no rows"),
-        ("e.json", "{}", "e.json:1:1: the file is not a JSON array"),
-        ("e.json", "[1]", "e.json: item 1: not an object"),
+        ("e.json", "{}", "e.json:1:1: `account` is missing"),
+        ("e.json", "[1]", "e.json:1:2: not an object"),
         ("e.json", "[{]", "e.json:1:3: not JSON: Expecting property name enclosed in double quotes"),
-        ("e.json", '[{"a": 1, "a": 2}]', "e.json: not JSON: a key is given twice"),
-        ("e.json", '[{"account": "acme", "kind": "card"}]', "e.json: item 1: `value` is missing"),
-        ("e.json", '[{"account": "acme", "kind": "card", "address": {}}]', "e.json: item 1: the address names no country that is known"),
+        ("e.json", '[{"a": 1, "a": 2}]', "e.json:1:2: not JSON: the key `a` is given twice"),
+        ("e.json", '[{"account": "acme", "kind": "card"}]', "e.json:1:2: `value` is missing"),
+        ("e.json", '[{"account": "acme", "kind": "card", "address": {}}]', "e.json:1:2: the address names no country that is known"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_told(

@@ -42,7 +42,8 @@ class Room(Tally):
     __slots__ = ("held", "rest", "undisclosed", "whole")
 
     def __init__(self, slot: Slot, whole: int, undisclosed: bool) -> None:
-        super().__init__(slot)
+        self.slot = slot
+        self.direct = self.indirect = 0
         self.whole, self.undisclosed = whole, undisclosed
         self.held, self.rest = 0, whole - slot.taken
 

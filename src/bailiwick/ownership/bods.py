@@ -12,11 +12,11 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from bailiwick.documents import read_values
 from bailiwick.errors import InvalidInput, Position, Problem
 from bailiwick.ownership.graph import Builder, Holding, Kind, Node
 from bailiwick.ownership.rows import INTERESTS, place
 from bailiwick.ownership.shares import ONE, UNKNOWN, ZERO, Bound, Share, checked
-from bailiwick.ownership.statements import read_values
 
 TYPES = ("entity", "person", "relationship")
 STATUSES = (None, "new", "updated", "closed")

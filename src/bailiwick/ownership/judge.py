@@ -1,7 +1,9 @@
 """Put a graph to an ownership test: yes, no or unknown share for everybody, with the chain."""
 
+import gc
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bailiwick.ownership.aggregate import fixed_point
@@ -162,7 +164,22 @@ class Judgement:
 
 def judge(graph: Graph, rule: OwnershipRule, listed: Mapping[str, str]) -> Judgement:
     """Put ``graph`` to ``rule``; ``listed`` gives each listed identifier its place in a list."""
-    seeds = find_seeds(graph, rule, listed)
-    prepared = prepare(graph, rule, seeds)
     method = product if rule.method == "multiplied" else fixed_point
-    return Judgement(graph, seeds, prepared, method(prepared))
+    with _not_collecting():
+        seeds = find_seeds(graph, rule, listed)
+        prepared = prepare(graph, rule, seeds)
+        return Judgement(graph, seeds, prepared, method(prepared))
+
+
+@contextmanager
+def _not_collecting() -> Iterator[None]:
+    """Make hundreds of thousands of small values that all stay: looking for garbage among them
+    takes as long as all the rest.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

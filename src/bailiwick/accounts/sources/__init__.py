@@ -17,8 +17,8 @@ from bailiwick.accounts.sources.signatures import (
     verify_standard,
     verify_stripe,
 )
-from bailiwick.accounts.sources.strict import NotJson, read_json
 from bailiwick.accounts.sources.stripe import read_stripe_event
+from bailiwick.documents import NotJson, read_json
 
 __all__ = [
     "Address", "BadEvent", "BadSignature", "Claims", "Event", "Inbox", "InboxFull", "Issuer",

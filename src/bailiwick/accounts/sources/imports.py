@@ -4,7 +4,6 @@ An import states; it never deletes. What the same source said of a kind before i
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import StringIO
@@ -20,6 +19,7 @@ from bailiwick.accounts.sources.addresses import read_address
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.accounts.statements import Statement, check_statement, write_statements
 from bailiwick.accounts.values import Checks, milliseconds
+from bailiwick.documents import read_values
 from bailiwick.errors import InvalidInput, Position, Problem
 from bailiwick.facts import read_time
 
@@ -174,24 +174,6 @@ def _check_header(header: Sequence[str], position: Position) -> None:
 
 
 def _json(text: str, file: str) -> Iterator[tuple[Row | Problem, Position]]:
-    """Give the objects of an array; without lines in JSON, the number of each stands for one."""
-    try:
-        value = json.loads(text, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise InvalidInput.of(
-            f"not JSON: {error.msg}", None, Position(file, error.lineno, error.colno)
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput.of(f"not JSON: {error}", None, Position(file)) from None
-    if not isinstance(value, list):
-        raise InvalidInput.of("the file is not a JSON array", None, Position(file, 1, 1))
-    for number, one in enumerate(value, 1):
-        position = Position(f"{file}: item {number}")
-        yield (one if isinstance(one, dict) else Problem("not an object")), position
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is given twice")
-    return found
+    """Give the objects of an array, or one a line."""
+    for value, position in read_values(text, file):
+        yield (value if isinstance(value, dict) else Problem("not an object")), position

@@ -1,18 +1,37 @@
-"""JSON text as values with the line on which each begins: an array of them, or one a line.
+"""JSON, stricter than Python's reader: no key twice, no NaN, no text that is not UTF-8.
 
-Stricter than Python's reader: a key that is given twice, NaN and text that is no Unicode are wrong,
-and numbers are exact fractions.
+A body is one value, not too deep. A file of statements is values with the line on which each
+begins, an array of them or one a line, and its numbers are exact fractions.
 """
 
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from bailiwick.errors import InvalidInput, Position
 
-BLANK = " \t\r\n"
-MOST_DIGITS = 40
+BLANK: Final = " \t\r\n"
+MOST_DIGITS: Final = 40
+MAX_DEPTH: Final = 64
+
+
+class NotJson(ValueError):
+    """The text is not JSON, or could be read in two ways."""
+
+
+def read_json(body: bytes) -> Any:
+    """Read a body of one value; raises ``NotJson``."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant
+        )
+    except NotJson:
+        raise
+    except (ValueError, RecursionError):
+        raise NotJson("not JSON") from None
+    _check_depth(value, MAX_DEPTH)
+    return value
 
 
 def read_values(text: str, file: str) -> Iterator[tuple[Any, Position]]:
@@ -77,8 +96,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key `{ascii(twice[:40])[1:-1]}` is given twice")
+        raise NotJson(f"the key `{ascii(twice[:40])[1:-1]}` is given twice")
     return found
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        if isinstance(one, dict | list):
+            _check_depth(one, left - 1)
 
 
 def _number(text: str) -> Fraction:
@@ -88,7 +116,7 @@ def _number(text: str) -> Fraction:
 
 
 def _constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number")
+    raise NotJson(f"{text} is not a number")
 
 
 _DECODER = json.JSONDecoder(
