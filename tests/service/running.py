@@ -97,8 +97,8 @@ class Running:
         self.accounts.set_evidence("acme", "billing", ["US"], **BY)
         return self.accounts.add_key("acme", **BY).raw
 
-    def start(self) -> "Running":
-        words = [sys.executable, "-m", "bailiwick", "service", "--config", str(self.config)]
+    def start(self, command: str = "service") -> "Running":
+        words = [sys.executable, "-m", "bailiwick", command, "--config", str(self.config)]
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(words, stdout=output, stderr=output)
         self.until(lambda: self.ready()[0] == 200)

@@ -3,13 +3,16 @@
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
+from bailiwick.bootstrap.service import checked_options, services_with_service
 from bailiwick.bootstrap.upstreams import gateway_options
 from bailiwick.bootstrap.worker import Worker
 from bailiwick.gateway import GatewayOptions, serve
+from bailiwick.service import check_free
 from bailiwick.settings import Settings
 
 log = logging.getLogger("bailiwick")
@@ -25,7 +28,13 @@ def run_gateway(config: Path) -> None:
     configure_logging(settings.logging)
     options, worker = preflight(config, settings, os.environ)
     log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
-    serve(options, worker.services, {"the keeper of accounts": worker.keep_accounts})
+    services = worker.services
+    if settings.service.mounted:
+        answers = checked_options(settings)
+        check_free(answers)
+        log.info("answering on %s:%d", answers.host, answers.port)
+        services = partial(services_with_service, worker, answers)
+    serve(options, services, {"the keeper of accounts": worker.keep_accounts})
 
 
 def preflight(

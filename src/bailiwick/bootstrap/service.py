@@ -2,6 +2,7 @@
 
 import gc
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import described_upstreams, limits_of, timeouts_of
 from bailiwick.bootstrap.worker import Worker, utc_now
 from bailiwick.errors import BailiwickError
+from bailiwick.gateway import Quotas, Services
 from bailiwick.service import Asker, Parts, ServiceOptions, Tls, check_grpc, serve
 from bailiwick.settings import Settings
 
@@ -26,6 +28,22 @@ def run_service(config: Path) -> None:
     """
     settings = read_settings(config)
     configure_logging(settings.logging)
+    if settings.service.mounted:
+        raise BailiwickError(
+            "the gateway answers here: `service.mounted` is true",
+            "start `bailiwick serve`, or set it to false",
+        )
+    options = checked_options(settings)
+    upstreams = described_upstreams(settings)
+    build_world(settings, config.absolute().parent, upstreams, utc_now())
+    accounts = settings.accounts
+    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
+    log.info("answering on %s:%d, %d workers", options.host, options.port, options.workers)
+    serve(options, partial(make_parts, config.absolute(), settings))
+
+
+def checked_options(settings: Settings) -> ServiceOptions:
+    """Find out whether a service could answer. Raises ``BailiwickError`` with the reason."""
     if not settings.service.askers:
         raise BailiwickError(
             "nobody may ask: `service.askers` is empty", "make a token: `bailiwick service-token`"
@@ -33,12 +51,27 @@ def run_service(config: Path) -> None:
     options = service_options(settings)
     if options.grpc_port is not None:
         check_grpc()
-    upstreams = described_upstreams(settings)
-    build_world(settings, config.absolute().parent, upstreams, utc_now())
-    accounts = settings.accounts
-    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
-    log.info("answering on %s:%d, %d workers", options.host, options.port, options.workers)
-    serve(options, partial(make_parts, config.absolute(), settings))
+    return options
+
+
+def services_with_service(worker: Worker, options: ServiceOptions) -> Services:
+    """Make the services of a gateway's worker that answers other people's gateways as well."""
+    from bailiwick.service.mounted import Mounted
+
+    found = worker.services()
+    quotas = Quotas(options.quota_storage)
+    parts = Parts(worker.pipeline, worker.record, worker.style, worker.status, _nothing, quotas)
+    mounted = Mounted(options, parts)
+
+    async def stop() -> None:
+        await mounted.stop()
+        await found.stop()
+
+    return replace(found, start=mounted.start, stop=stop, quotas=quotas)
+
+
+async def _nothing() -> None:
+    """Leave what is shared to the gateway."""
 
 
 def make_parts(config: Path, settings: Settings) -> Parts:

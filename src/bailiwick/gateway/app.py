@@ -52,7 +52,7 @@ class Gateway:
         """As answers give it; and the same in bytes."""
         self.date_bytes = self.date.encode()
         self.targets = Targets(options.upstreams)
-        self.quotas = Quotas(options.quota_storage)
+        self.quotas = services.quotas or Quotas(options.quota_storage)
         self.metrics = Metrics()
         self.client: Client = HttpClient(options)
         self._report = report

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+from bailiwick.gateway.quotas import Quotas
 from bailiwick.pipeline import Arrangement, Asked, Judged, Outcome, Pending
 from bailiwick.policy import Refusal as RefusalStyle
 
@@ -69,6 +70,8 @@ class Services:
     """Called on the worker's event loop before its first request."""
     stop: Callable[[], Awaitable[None]] = _nothing
     """Called after its last one."""
+    quotas: Quotas | None = None
+    """Where requests are counted together with somebody else's; ``None``: on its own."""
 
 
 Factory: TypeAlias = Callable[[], Services]

@@ -80,17 +80,22 @@ class Service:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin, before the first question."""
-        if self.options.grpc_port is not None:
-            from bailiwick.service.grpc_server import start
-
-            self._grpc = loop.run_until_complete(start(self))
-        self._reporting = loop.create_task(self._keep_reporting())
+        loop.run_until_complete(self.start())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """End, after the last one."""
-        loop.run_until_complete(self._close())
+        loop.run_until_complete(self.close())
 
-    async def _close(self) -> None:
+    async def start(self) -> None:
+        """Begin, on the loop that answers."""
+        if self.options.grpc_port is not None:
+            from bailiwick.service.grpc_server import start
+
+            self._grpc = await start(self)
+        self._reporting = asyncio.get_running_loop().create_task(self._keep_reporting())
+
+    async def close(self) -> None:
+        """End, and let go of the parts."""
         if self._grpc is not None:
             await self._grpc.stop(self.options.timeouts.stop_s)
         if self._reporting is not None:

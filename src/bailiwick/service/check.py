@@ -85,7 +85,7 @@ class Checker:
     def __init__(self, parts: Parts, options: ServiceOptions) -> None:
         self._parts = parts
         self._limits = options.limits
-        self._quotas = Quotas(options.quota_storage)
+        self._quotas = parts.quotas or Quotas(options.quota_storage)
 
     async def check(self, request: Request) -> Verdict:
         """Decide about a request; whatever is wrong with it is a verdict too."""

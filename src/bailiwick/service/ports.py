@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bailiwick.gateway import Quotas
 from bailiwick.pipeline import Pipeline
 from bailiwick.policy import Refusal as RefusalStyle
 
@@ -18,3 +19,5 @@ class Parts:
     style: Callable[[], RefusalStyle]
     status: Callable[[], Mapping[str, Any]]
     stop: Callable[[], Awaitable[None]]
+    quotas: Quotas | None = None
+    """Where requests are counted together with somebody else's; ``None``: on its own."""

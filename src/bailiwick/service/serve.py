@@ -37,9 +37,7 @@ def serve(options: ServiceOptions, factory: Factory) -> None:
 def _serve_in(options: ServiceOptions, factory: Factory, directory: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     multiprocessing.set_start_method("spawn", force=True)
-    for port in (options.port, options.grpc_port):
-        if port:
-            _check_free(options.host, port)
+    check_free(options)
     server = _server(options)
     if options.admin_port is not None:
         from bailiwick.gateway import AdminListener
@@ -72,30 +70,44 @@ def _report(directory: Path, parts: Parts) -> None:
 
 
 def _server(options: ServiceOptions) -> MPServer:
-    limits, timeouts, tls = options.limits, options.timeouts, options.tls
     return MPServer(
         "bailiwick",
-        address=options.host,
-        port=options.port,
-        interface=Interfaces.RSGI,
-        http=HTTPModes.http1,
         loop=Loops.auto,
-        websockets=False,
         workers=options.workers,
-        backlog=_BACKLOG,
-        backpressure=limits.connections,
-        http1_settings=HTTP1Settings(
+        respawn_failed_workers=True,
+        workers_kill_timeout=options.timeouts.stop_s,
+        **listener_options(options),
+    )
+
+
+def listener_options(options: ServiceOptions) -> dict[str, Any]:
+    """Say where and how a server listens, whichever process it is in."""
+    limits, timeouts, tls = options.limits, options.timeouts, options.tls
+    return {
+        "address": options.host,
+        "port": options.port,
+        "interface": Interfaces.RSGI,
+        "http": HTTPModes.http1,
+        "websockets": False,
+        "backlog": _BACKLOG,
+        "backpressure": limits.connections,
+        "http1_settings": HTTP1Settings(
             header_read_timeout=int(timeouts.header_s * 1000), max_buffer_size=limits.header_bytes
         ),
-        log_level=LogLevels.warning,
-        ssl_cert=Path(tls.certificate) if tls else None,
-        ssl_key=Path(tls.key) if tls else None,
-        ssl_ca=Path(tls.client_ca) if tls and tls.client_ca else None,
-        ssl_client_verify=bool(tls and tls.client_ca),
-        ssl_protocol_min=SSLProtocols.tls12,
-        respawn_failed_workers=True,
-        workers_kill_timeout=timeouts.stop_s,
-    )
+        "log_level": LogLevels.warning,
+        "ssl_cert": Path(tls.certificate) if tls else None,
+        "ssl_key": Path(tls.key) if tls else None,
+        "ssl_ca": Path(tls.client_ca) if tls and tls.client_ca else None,
+        "ssl_client_verify": bool(tls and tls.client_ca),
+        "ssl_protocol_min": SSLProtocols.tls12,
+    }
+
+
+def check_free(options: ServiceOptions) -> None:
+    """Raise ``BailiwickError`` if a port to listen on is taken."""
+    for port in (options.port, options.grpc_port):
+        if port:
+            _check_free(options.host, port)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -357,6 +357,9 @@ class ServiceSettings(_Section):
     """How askers reach it, for AuthZEN's metadata; empty: as they did."""
     askers: tuple[AskerSettings, ...] = ()
     """Who may ask. Nobody else gets an answer."""
+    mounted: Flag = False
+    """Answer from the gateway's own workers (`bailiwick serve`), with their pipeline, records and
+    quotas; `bailiwick service` does not run then, and `workers` are the gateway's."""
     most_evaluations: Count = 1000
     """AuthZEN evaluations in one request; 413 beyond."""
     admin_port: Port = 9091
