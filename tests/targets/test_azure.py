@@ -183,7 +183,11 @@ def cases() -> list[Case]:
     table, catalog, tree = parts()
     models = [one for one in azure_models(catalog) if table.row(one.models[0], NOW)]
     return list(
-        Matrix(Choices(Questions(table, regions_of(Cloud.AZURE), NOW), models), tree).cases()
+        Matrix(
+            Choices(Questions(table, regions_of(Cloud.AZURE), NOW), models),
+            tree,
+            read(values(compiled())),
+        ).cases()
     )
 
 

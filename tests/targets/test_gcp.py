@@ -176,7 +176,7 @@ def test_output_that_does_something_else_is_refused(change: str) -> None:
     from bailiwick.cloud.gcp import vertex_models
 
     choices = Choices(Questions(table, regions_of(Cloud.GCP), NOW), vertex_models(catalog))
-    cases = list(Matrix(choices, tree).cases())
+    cases = list(Matrix(choices, tree, policies(compiled())).cases())
     values = {name: json.loads(text) for name, text in compiled().files.items()}
     models = values["folders-111.vertexai.allowedModels.json"]["spec"]
     hosts = values["folders-111.gcp.restrictEndpointUsage.json"]["spec"]
@@ -211,7 +211,7 @@ def test_every_single_change_of_the_output_is_noticed() -> None:
     from bailiwick.cloud.gcp import vertex_models
 
     choices = Choices(Questions(table, regions_of(Cloud.GCP), NOW), vertex_models(catalog))
-    cases = list(Matrix(choices, tree).cases())
+    cases = list(Matrix(choices, tree, policies(compiled())).cases())
     texts = {n: t for n, t in compiled().files.items() if json.loads(t)["name"].count("/policies/")}
     survivors = []
     for name, text in texts.items():

@@ -99,9 +99,9 @@ class AzurePolicies:
         yield from ((one.scope, one.id) for one in self.exemptions)
 
     def holding(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """Name the assignments that are enforced on the last scope of ``path``."""
+        """Name the assignments on the last scope of ``path``, enforced or not."""
         above = {one.lower() for one in path}
-        return tuple(one.id for one in self.assignments if self._holds(one, above, dry_run=False))
+        return tuple(one.id for one in self.assignments if self._holds(one, above, dry_run=True))
 
     def _holds(self, one: Assignment, above: set[str], *, dry_run: bool) -> bool:
         here = one.scope in above and not one.excluded & above and (one.enforced or dry_run)

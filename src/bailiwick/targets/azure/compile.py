@@ -126,8 +126,8 @@ def compile_azure(
         },
         **{f"{one.label}.exemption.json": minified(_exemption(one)) for one in exempted},
     }
-    cases = list(Matrix(choices, tree).cases())
     back = _read_back(files)
+    cases = list(Matrix(choices, tree, back).cases())
     prove(case.judge(back, dry_run=not enforced) for case in cases)
     lost = ((one.cell, _short(one.scope.id)) for one in cases if one.lost)
     rules = tuple(one.rule for one in residues)

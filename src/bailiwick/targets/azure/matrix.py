@@ -3,7 +3,7 @@
 One cell is one use: an account made in a location, and a deployment in it. Both must be allowed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bailiwick.cloud import Answer, Tree
@@ -63,7 +63,10 @@ class Matrix:
         self.learning_open = "machine-learning" in tree.leave_open
 
     def cases(self) -> Iterator[Case]:
-        """Go through all of one scope of each kind, and in brief through every other."""
+        """Go through all of one scope of each kind, and in brief through every other.
+
+        Scopes of one kind are held by the same assignments, so they are answered alike.
+        """
         questions = self.choices.questions
         seen: set[tuple[object, ...]] = set()
         few = self._few()
@@ -76,17 +79,24 @@ class Matrix:
             new = kind not in seen
             seen.add(kind)
             yield from self._others(scope)
-            yield from self._uses(scope, (*self.choices.models, UNLISTED_MODEL) if new else few)
-            for location in (*self.choices.locations, UNLISTED_LOCATION) if new else ():
+            if not new:
+                yield from self._uses(scope, few, SKUS[:1])
+                continue
+            yield from self._uses(
+                scope, (*self.choices.models, UNLISTED_MODEL), (*SKUS, UNLISTED_SKU)
+            )
+            for location in (*self.choices.locations, UNLISTED_LOCATION):
                 for name in (*KINDS, UNLISTED_KIND):
                     for model in few:
                         yield self._case(scope, model, SKUS[0], location, name)
 
-    def _uses(self, scope: Scope, models: tuple[AzureModel, ...]) -> Iterator[Case]:
+    def _uses(
+        self, scope: Scope, models: Iterable[AzureModel], skus: Sequence[str]
+    ) -> Iterator[Case]:
         """Go through models and SKUs, each in one location of every kind."""
         accounts = list(self._kinds_of_accounts(scope))
         for model in models:
-            for sku in (*SKUS, UNLISTED_SKU):
+            for sku in skus:
                 for location, kind in accounts:
                     yield self._case(scope, model, sku, location, kind)
 
@@ -101,7 +111,8 @@ class Matrix:
             )
             numbers = tuple(map(self.choices.questions.where_class, wheres))
             for kind in (KINDS[1], KINDS[0], UNLISTED_KIND):
-                there = self.deployed.check(scope.path, account(kind, location)).answer
+                made = account(kind, location)
+                there = self.deployed.check(scope.path, made, dry_run=True).answer
                 found.setdefault((numbers, location in chosen, there), (location, kind))
         return found.values()
 

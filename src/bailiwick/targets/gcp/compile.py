@@ -93,8 +93,8 @@ def compile_gcp(
     custom = _custom_constraint(tree)
     if custom:
         files[f"{OWN_ENDPOINTS}.json"] = minified(custom)
-    cases = list(Matrix(work.choices, tree).cases())
     back, perimeters = _read_back(files, dry_run=dry_run)
+    cases = list(Matrix(work.choices, tree, back).cases())
     prove(case.judge(back) for case in cases)
     reached = list(reach.judge(perimeters)) if fences else []
     prove(reached)
