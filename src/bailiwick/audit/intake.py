@@ -52,7 +52,7 @@ class Intake:
         self.closing = False
         self._gather = gather_seconds
         self._linger = linger_seconds
-        self._queue: deque[Item] = deque()
+        self.queue: deque[Item] = deque()
         self._bell = threading.Lock()
         self._bell.acquire()
         self._mode = _BUSY
@@ -61,22 +61,22 @@ class Intake:
         """How many callers wait at the same time, as a moving average."""
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self.queue)
 
     def waiting(self) -> list[Item]:
         """Copy what is in the queue."""
-        return list(self._queue.copy())
+        return list(self.queue.copy())
 
     def put(self, item: Item) -> None:
         """Add a record, and wake the thread if it should not sleep on."""
-        self._queue.append(item)
+        self.queue.append(item)
         mode = self._mode
         if mode == _BUSY:
             return
         if (
             mode == _IDLE
             or (mode == _LINGERING and item.waiter is not None)
-            or len(self._queue) >= self._room
+            or len(self.queue) >= self._room
         ):
             self.ring()
 
@@ -115,13 +115,13 @@ class Intake:
     def take_all(self) -> list[Item]:
         """Take everything that is there."""
         taken: list[Item] = []
-        while self._queue:
-            taken.append(self._queue.popleft())
+        while self.queue:
+            taken.append(self.queue.popleft())
         return taken
 
     def drain(self, batch: list[Item]) -> None:
         """Take what is there, up to a full batch."""
-        queue, size = self._queue, sum(len(item.head) for item in batch)
+        queue, size = self.queue, sum(len(item.head) for item in batch)
         while queue and len(batch) < BATCH and size < BATCH_BYTES:
             item = queue.popleft()
             size += len(item.head)
@@ -137,8 +137,8 @@ class Intake:
         those who came meanwhile. A lone caller is always 1.
         """
         waiting = ENOUGH
-        if len(batch) + len(self._queue) < 2 * ENOUGH:
-            items = chain(batch, self._queue.copy())
+        if len(batch) + len(self.queue) < 2 * ENOUGH:
+            items = chain(batch, self.queue.copy())
             waiting = min(sum(item.waiter is not None for item in items), ENOUGH)
         self._company += (waiting - self._company) / 8
 
@@ -154,7 +154,7 @@ class Intake:
     def _sleep(self, mode: int, seconds: float) -> None:
         """Sleep until rung; what was put in before the mode was set did not ring."""
         self._mode = mode
-        if not self._queue and not self.closing:
+        if not self.queue and not self.closing:
             self._bell.acquire(timeout=seconds)
         self._mode = _BUSY
 

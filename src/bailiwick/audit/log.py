@@ -100,6 +100,7 @@ class AuditLog:
         self._clock = clock
         self._settings = settings
         self._intake = Intake(settings.gather_ms / 1000, settings.linger_ms / 1000)
+        self._queue = self._intake.queue
         self._interruption: Interruption | None = None
         self._held: list[Item] = []
         """Accepted during or before an interruption; written when it is over."""
@@ -259,7 +260,7 @@ class AuditLog:
         self._admit_late()
 
     def _admit_late(self) -> None:
-        if len(self._intake) + len(self._held) >= self._settings.queue:
+        if len(self._queue) + len(self._held) >= self._settings.queue:
             self._refuse("the audit log cannot keep up: its queue is full")
         if self._intake.closing:
             self._refuse("the audit log is closed")

@@ -19,7 +19,7 @@ from bailiwick.decision.leaks import Leak, unknown_grants
 from bailiwick.decision.universe import TooManyClasses, classes, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common, deny, strictest
 from bailiwick.facts import PENDING, UNKNOWN, Fact, Facts, dimension
-from bailiwick.policy import Obligations, Order, Policy, Rule, RuleEffect
+from bailiwick.policy import NO_OBLIGATIONS, Order, Policy, Rule, RuleEffect
 
 FORMAT = "bailiwick-table/1"
 MOST_COMBINATIONS = 8
@@ -266,7 +266,7 @@ class DecisionTable:
         return self._stamped(deny(reasons, (rule.id for rule in self._rules_of(denies))))
 
     def _permit(self, permits: int, restricts: int, lifting: int) -> Decision:
-        obligations = Obligations()
+        obligations = NO_OBLIGATIONS
         for rule in self._rules_of(restricts):
             obligations = obligations.plus(rule.obligations)
         determining = sorted({rule.id for rule in self._rules_of(permits | restricts | lifting)})

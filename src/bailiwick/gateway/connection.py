@@ -282,10 +282,14 @@ class Connection(asyncio.Protocol):
 
     def answer(self, reply: Reply) -> None:
         """Write a whole answer."""
-        body = reply.body
-        head = self._head(reply.status, reply.headers)
-        if reply.status not in _BODILESS:
-            head += f"content-length: {len(body)}\r\n"
+        lines = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
+        self.answer_lines(reply.status, lines, reply.body)
+
+    def answer_lines(self, status: int, lines: str, body: bytes) -> None:
+        """Write a whole answer whose header lines are written out."""
+        head = self._head(status, lines)
+        if status not in _BODILESS:
+            head = f"{head}content-length: {len(body)}\r\n"
         raw = f"{head}\r\n".encode("latin-1")
         if body and not self._bare:
             if len(body) <= HELD:
@@ -317,7 +321,8 @@ class Connection(asyncio.Protocol):
             headers = [*headers, ("transfer-encoding", "chunked")]
         else:
             self._keeps = False
-        self._transport.write(f"{self._head(status, headers)}\r\n".encode("latin-1"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        self._transport.write(f"{self._head(status, lines)}\r\n".encode("latin-1"))
 
     async def send(self, piece: bytes) -> None:
         """Write a piece, and wait if the other side does not read."""
@@ -345,9 +350,8 @@ class Connection(asyncio.Protocol):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
 
-    def _head(self, status: int, headers: list[tuple[str, str]]) -> str:
+    def _head(self, status: int, lines: str) -> str:
         opening = _OPENING.get(status) or f"HTTP/1.1 {status} Other\r\n"
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         stays = self._whether_it_stays().decode()
         return f"{opening}{lines}{stays}date: {self._gateway.date}\r\n"
 

@@ -291,7 +291,7 @@ class Exchange:
                 headers.append(("x-bailiwick-capped", capped))
         body["model"] = target.name
         body.update(target.upstream.fields)
-        meter = Meter() if obligations.counts_tokens(held) else None
+        meter = Meter() if held.quotas and obligations.counts_tokens(held) else None
         translation = instead.translation if instead is not None else None
         try:
             await self._exchange(target, serialise(body), headers, meter, translation)
@@ -360,7 +360,9 @@ class Exchange:
         if translation is not None:
             body = _translated(translation, answer.status, body, self.dialect)
         self.bytes_out = len(body)
-        self._reply(Reply(answer.status, answer.headers() + headers, body))
+        own = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        self.answered = True
+        self.connection.answer_lines(answer.status, answer.lines() + own, body)
         self._finish(answer.status, "upstream_error" if answer.status >= 500 else "completed")
 
     def _pass_on(self, refused: RegionRefused, attempt: Attempt) -> None:

@@ -9,6 +9,7 @@ nobody listens to should not go on talking.
 import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -53,6 +54,9 @@ class Answer(Protocol):
 
     def headers(self) -> list[tuple[str, str]]:
         """List the headers that a caller may see."""
+
+    def lines(self) -> str:
+        """Write them as lines of a head."""
 
     def header(self, name: str) -> str:
         """Look one header up; an empty text if it is not there."""
@@ -160,6 +164,18 @@ class Targets:
     def serves(self, dialect: str, model: str) -> bool:
         """Whether any upstream serves a model in a dialect."""
         return serving(self._upstreams, dialect, model) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_passed_back(header: tuple[str, str]) -> bool:
+    name, value = header
+    known = name in _PASSED_BACK or name.startswith(_PASSED_BACK_PREFIXES)
+    return known and value.isascii() and value.isprintable()
+
+
+@lru_cache(maxsize=1024)
+def _line_passed_back(header: tuple[str, str]) -> str:
+    return f"{header[0]}: {header[1]}\r\n" if _is_passed_back(header) else ""
 
 
 class HttpClient:
@@ -391,16 +407,16 @@ class _Reading:
         return self.response.status
 
     def header(self, name: str) -> str:
-        return next((value for given, value in self.response.headers if given == name), "")
+        for given, value in self.response.headers:
+            if given == name:
+                return value
+        return ""
 
     def headers(self) -> list[tuple[str, str]]:
-        return [
-            (name, value)
-            for name, value in self.response.headers
-            if (name in _PASSED_BACK or name.startswith(_PASSED_BACK_PREFIXES))
-            and value.isascii()
-            and value.isprintable()
-        ]
+        return [*filter(_is_passed_back, self.response.headers)]
+
+    def lines(self) -> str:
+        return "".join(map(_line_passed_back, self.response.headers))
 
     async def chunk(self) -> bytes | None:
         while not self.response.pieces:
@@ -413,6 +429,8 @@ class _Reading:
         return self.response.take()
 
     async def whole(self, most: int) -> bytes:
+        if self.response.complete and self._held <= min(most, _HELD):  # as short answers are
+            return self.response.take()
         pieces: list[bytes] = []
         size = 0
         while (piece := await self.chunk()) is not None:

@@ -92,7 +92,7 @@ class Response:
         if status == 101:
             raise Malformed("it changes to another protocol")
         if status >= 200:
-            self.headers = [_header(line) for line in lines]
+            self.headers = [*map(_header, lines)]
             self.reusable = match[1] == "1"
             self._frame(status)
             self.status = status
@@ -107,7 +107,7 @@ class Response:
         elif "transfer-encoding" in given:
             self._expect_chunks(given)
         elif "content-length" in given:
-            self._left = self._length()
+            self._left = self._length(given)
             self._step = self._counted
             if not self._left:
                 self._finish()
@@ -120,9 +120,12 @@ class Response:
             raise Malformed("its length is not plain")
         self._step = self._size
 
-    def _length(self) -> int:
-        lengths = {value for name, value in self.headers if name == "content-length"}
-        if len(lengths) != 1 or not _LENGTH.fullmatch(length := lengths.pop()):
+    def _length(self, given: dict[str, str]) -> int:
+        length = given["content-length"]
+        if len(given) != len(self.headers):
+            lengths = {value for name, value in self.headers if name == "content-length"}
+            length = length if len(lengths) == 1 else ""
+        if not _LENGTH.fullmatch(length):
             raise Malformed("its length is not plain")
         return int(length)
 

@@ -7,10 +7,10 @@ Nothing personal is in it: the key by its id, the address by its network and a k
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bailiwick.accounts import AccountView
-from bailiwick.audit import encoded
+from bailiwick.audit import canonical, encoded, form
 from bailiwick.decision import Decision, Reason, obligations_as_dict
 from bailiwick.facts import Absent, Fact
 from bailiwick.location import ClientAddress, Freshness, Invalid, Located, SourceAnswer
@@ -105,19 +105,31 @@ def refused_fields(status: int, bytes_in: int) -> dict[str, Any]:
     return {"status": status, "result": "refused", "bytes_in": bytes_in}
 
 
-def outcome_event(judged: Judged, outcome: Outcome) -> dict[str, Any]:
+_OUTCOME_BLANKS: Final = {
+    "bytes_in": b"%d",
+    "bytes_out": b"%d",
+    "first_byte_ms": b"%b",
+    "id": b'"%b"',
+    "result": b'"%b"',
+    "status": b"%d",
+    "total_ms": b"%b",
+    "upstream": b"%b",
+}
+_OUTCOME: Final = form({"kind": "outcome", **dict.fromkeys(_OUTCOME_BLANKS)}, _OUTCOME_BLANKS)
+
+
+def outcome_event(judged: Judged, outcome: Outcome) -> bytes:
     """Describe what became of it."""
-    return {
-        "kind": "outcome",
-        "id": judged.id,
-        "status": outcome.status,
-        "result": outcome.kind,
-        "bytes_in": outcome.bytes_in,
-        "bytes_out": outcome.bytes_out,
-        "first_byte_ms": _rounded(outcome.first_byte_ms),
-        "total_ms": _rounded(outcome.total_ms),
-        "upstream": outcome.upstream,
-    }
+    return _OUTCOME % (
+        outcome.bytes_in,
+        outcome.bytes_out,
+        canonical(_rounded(outcome.first_byte_ms)),
+        judged.id.encode(),
+        outcome.kind.encode(),
+        outcome.status,
+        canonical(_rounded(outcome.total_ms)),
+        canonical(outcome.upstream),
+    )
 
 
 def account_fields(account: AccountView | None) -> dict[str, Any]:

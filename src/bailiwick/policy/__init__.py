@@ -10,6 +10,7 @@ from bailiwick.policy.rules import (
     COUNTABLE,
     FINDING_KINDS,
     HIDDEN,
+    NO_OBLIGATIONS,
     Acknowledgement,
     Condition,
     Example,
@@ -30,7 +31,8 @@ from bailiwick.policy.shape import policy_schema
 __all__ = [
     "FINDING_KINDS", "NOT_COMPARED", "Review", "compared",
     "BUILTIN", "COUNTABLE", "DEFAULT_ANONYMIZERS", "HIDDEN", "Acknowledgement", "Condition",
-    "Example", "Fallback", "Finding", "Loader", "Obligations", "Order", "OwnershipRule", "Policy",
+    "Example", "Fallback", "Finding", "Loader", "NO_OBLIGATIONS", "Obligations", "Order",
+    "OwnershipRule", "Policy",
     "Quota", "Refusal", "Rule", "RuleEffect", "RuleSet", "extended_catalog",
     "matching", "no_files", "policy_schema", "read_policy",
 ]  # fmt: skip

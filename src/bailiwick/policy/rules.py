@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import Final
 
 from bailiwick.documents import Value
 from bailiwick.errors import Position, Problem
@@ -113,7 +114,7 @@ class Obligations:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is asked."""
-        return self == Obligations()
+        return self is NO_OBLIGATIONS or self == NO_OBLIGATIONS
 
     def plus(self, other: "Obligations") -> "Obligations":
         """Add up: quotas and headers side by side, every other limit at its strictest."""
@@ -125,6 +126,9 @@ class Obligations:
             max_input_tokens=_least(self.max_input_tokens, other.max_input_tokens),
             max_body_bytes=_least(self.max_body_bytes, other.max_body_bytes),
         )
+
+
+NO_OBLIGATIONS: Final = Obligations()
 
 
 def _least(one: int | None, other: int | None) -> int | None:
