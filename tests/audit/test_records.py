@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bailiwick.audit.records import DEPTH, ENTRIES, EVENT_CHARS, VALUE_CHARS, record_head, timestamp
+from bailiwick.audit.forms import form, reread
+from bailiwick.audit.records import (
+    DEPTH,
+    ENTRIES,
+    EVENT_CHARS,
+    VALUE_CHARS,
+    canonical,
+    record_head,
+    timestamp,
+)
 from bailiwick.audit.verify import printable
 
 AT = datetime(2026, 7, 1, 12, 0, 0, 5, tzinfo=UTC)
@@ -190,3 +199,22 @@ def test_every_time_is_written_in_one_form(microsecond: int) -> None:
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         record_head(AT.replace(tzinfo=None), {})
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.integers(0, 10**9))
+def test_a_form_that_is_filled_in_is_the_record_of_the_event(
+    shared: str, filled: str, number: int
+) -> None:
+    event = {"kind": "decision", "shared": shared, "100%": shared, "id": filled, "n": number}
+
+    written = form({**event, "id": None, "n": 0}, {"id": b"%b", "n": b"%d", "other": b"%b"})
+
+    told = written % (canonical(filled), number)
+    assert record_head(AT, told) == record_head(AT, event)
+    assert reread(told) == event
+
+
+def test_a_written_event_that_is_too_long_is_cut_like_any_other() -> None:
+    event = {"kind": "decision", "path": "x" * (VALUE_CHARS + 1)}
+
+    assert record_head(AT, canonical(event)) == record_head(AT, event)

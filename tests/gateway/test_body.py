@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bailiwick.gateway.body import MANY, inspect, parse, serialise
+from bailiwick.gateway.body import MANY, SHORT, inspect, is_shallow, parse, serialise
 from bailiwick.gateway.options import Limits
 from bailiwick.gateway.respond import Refused
 
@@ -167,7 +167,47 @@ def test_keys_are_told_apart_however_they_are_written(
 def test_serialising_keeps_every_value(value: object) -> None:
     raw = msgspec.json.encode({"x": value})
 
-    assert serialise(parse(raw, LIMITS)) == raw
+    sent = serialise(parse(raw, LIMITS))
+
+    assert msgspec.json.encode(msgspec.json.decode(sent)) == raw
+
+
+@given(names=st.lists(st.sampled_from(["model", "system", "stream", "Model", "n"]), max_size=5))
+def test_a_short_body_is_read_as_a_long_one_is(names: list[str]) -> None:
+    inner = ",".join(f'"{name}":[{{"{name}":1}}]' for name in names)
+    short = b"{" + inner.encode() + b"}"
+    long = short + b" " * SHORT
+
+    assert code_of(short) == code_of(long)
+
+
+nests = st.recursive(
+    st.sampled_from([1, "model", '"model', "text", None]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["model", "models", "x", "m\\u"]), inner, max_size=3)
+    ),
+)
+
+
+@given(nests, st.booleans(), st.integers(1, 8))
+def test_what_shows_to_be_shallow_holds_nothing_to_find(
+    value: object, escaped: bool, depth: int
+) -> None:
+    raw = json.dumps({"model": "a", "messages": value}).encode()
+    if escaped:
+        raw = raw.replace(b"mod", b"m\\u006fd")
+    limits = Limits(json_depth=depth)
+
+    if is_shallow(raw, limits):
+        inspect(parse(raw, limits), limits)
+
+
+def test_an_ordinary_short_body_needs_no_walk() -> None:
+    raw = b'{"model":"a","messages":[{"role":"user","content":"Which \\"model\\" are you?"}]}'
+
+    assert is_shallow(raw.replace(b"model\\", b"one\\"), LIMITS)
+    assert not is_shallow(raw, LIMITS)
 
 
 def test_many_small_values_are_refused_before_they_take_memory() -> None:

@@ -9,6 +9,7 @@ another one (Go's ``encoding/json`` reads ``Model`` as ``model``).
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import orjson
 
 from bailiwick.gateway.dialects import ENDPOINTS
 from bailiwick.gateway.options import Limits
@@ -121,6 +122,13 @@ def _quick(raw: bytes | bytearray) -> dict[str, Json] | None:
 
 def serialise(body: dict[str, Json]) -> bytes:
     """Write the body that goes upstream."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:  # deep nesting, numbers beyond 64 bits
+        return _serialise_anything(body)
+
+
+def _serialise_anything(body: dict[str, Json]) -> bytes:
     try:
         return _encode(body)
     except (UnicodeEncodeError, OverflowError, RecursionError):
