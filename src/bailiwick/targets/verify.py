@@ -38,7 +38,7 @@ class HoleKind(StrEnum):
     NOT_EVALUATED = "not evaluated"
     CLOUD_DENIES = "edge permits, cloud denies"
     LEFT = "left to somebody"
-    """Declared: the policy or the organisation file names who enforces it, or why it is open."""
+    """Declared, or somebody else's by nature: who enforces it is named, or why it is open."""
 
     @property
     def is_open(self) -> bool:
@@ -78,9 +78,11 @@ def verify(
         if tree is None:
             found += _unknown_cloud(cloud, held)
             continue
-        residues = coverage_of(Questions(table, regions_of(cloud), at), cloud, offered)
+        questions = Questions(table, regions_of(cloud), at)
+        residues = coverage_of(questions, cloud, offered)
         found += [hole for one in residues for hole in _of_rule(cloud, one)]
         found += _declared(cloud, tree)
+        found += _roles(questions, tree)
         if deployed is not None:
             found += _of_deployed(cloud, deployed(cloud, tree))
     return sorted(found, key=lambda one: (list(HoleKind).index(one.kind), one.cloud, one.says))
@@ -131,6 +133,19 @@ def _declared(cloud: Cloud, tree: Tree) -> Iterator[Hole]:
     if tree.management:
         says = f"management account {tree.management}: no guardrail reaches it"
         yield Hole(HoleKind.LEFT, cloud, says, (), "let nothing but the organisation run there")
+
+
+def _roles(questions: Questions, tree: Tree) -> Iterator[Hole]:
+    """Name the roles of AWS: whoever takes one on calls as the account that it is in."""
+    classes = {questions.account_class(one) for one in tree.accounts()}
+    if tree.cloud is Cloud.AWS and len(classes) > 1:
+        says = (
+            "a call counts for the account of its role, and the role's own policy says who has it"
+        )
+        change = (
+            "keep others out by a resource control policy on `sts:AssumeRole`: docs/cloud/aws.md"
+        )
+        yield Hole(HoleKind.LEFT, Cloud.AWS, says, (), change)
 
 
 def _of_deployed(cloud: Cloud, audited: Audit | None) -> Iterator[Hole]:

@@ -30,6 +30,7 @@ from bailiwick.cloud.aws import (
     Profiles,
     ScpStatement,
     Verdict,
+    aws_actions,
     default_profiles,
     expand,
     guardrails,
@@ -400,7 +401,11 @@ def _notes(tree: Tree, options: Options) -> Iterable[str]:
     yield "provisioned throughput and deployments that exist already; `cloud audit` judges them"
     yield "the caller's country; hold it at the edge, and let only the edge reach the cloud"
     yield "discovery (List, Get) and the agents' own actions; the model calls they make are held"
-    yield "resource control policies: Bedrock is not among the services they reach"
+    services = sorted({one.partition(":")[0] for one in aws_actions().classes})
+    yield (
+        f"resource control policies: they reach none of {', '.join(services)} (as reported in "
+        "September 2026), so none is written; they do reach roles that are taken on (sts)"
+    )
     yield (
         "stricter: a call of the second front door through a profile passes only where the model "
         "may run anywhere, and names of models with a context length (`:48k`) are not listed"
