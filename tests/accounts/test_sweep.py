@@ -1,5 +1,6 @@
 """What automation does with evidence, and where it stops itself."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -344,3 +345,17 @@ def test_accounts_read_together_stand_where_each_stands_alone(
     assert standings["a"].notice_sent_at is not None
     assert standings["b"].lapses_at is not None
     assert standings["d"].suspended_by == {"ann", "bob"}
+
+
+def test_a_place_that_the_customer_declared_outside_is_on_record_as_against_its_own_interest(
+    database: Any, desk: Desk, by: Any
+) -> None:
+    add(database, "declared", by, billing="CA")
+    database.add_account("confirmed", id="confirmed", **by)
+    database.set_evidence("confirmed", "billing", ["CA"], tier="T2", source="stripe", **by)
+
+    sweep(desk)
+
+    facts = {row.account_id: json.loads(row.facts)[0] for row in rows(database, schema.transitions)}
+    assert facts["declared"]["against_interest"] is True
+    assert "against_interest" not in facts["confirmed"]

@@ -91,6 +91,8 @@ class AccountTable:
 
     def numbers(self) -> Iterator[int]:
         """Give the numbers of all accounts, in the order of their ids."""
+        if not self._added:
+            return iter(range(len(self._ids)))
         added = sorted(self._added.values(), key=self.identity)
         return merge(range(len(self._ids)), added, key=self.identity)
 
@@ -153,14 +155,16 @@ class AccountFilling:
 
     def __init__(self) -> None:
         self._table = AccountTable()
+        self._last = ""
         self._children = array("I")
         self._parents = Texts()
 
     def add(self, identity: str, parent: str | None, standing: Standing, moments: Moments) -> int:
         """Take in one account; returns its number."""
         table, number = self._table, len(self._table)
-        if number and identity <= table.identity(number - 1):
+        if identity <= self._last:
             raise ValueError(f"`{identity}` comes out of order")
+        self._last = identity
         if parent is not None:
             self._children.append(number)
             self._parents.append(parent)

@@ -8,7 +8,7 @@ unknown is neither "foreign" nor "domestic".
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,6 +55,7 @@ class Item:
     observed_at: datetime
     expires_at: datetime | None = None
     against_interest: bool = False
+    """Whoever declared it gains nothing by it, so it is likelier true."""
 
     def holds(self, at: datetime) -> bool:
         """Whether it still counts."""
@@ -68,6 +69,7 @@ class Item:
             "source": self.source,
             "tier": f"T{self.tier}",
             "observed_at": self.observed_at.isoformat(timespec="seconds"),
+            **({"against_interest": True} if self.against_interest else {}),
         }
 
 
@@ -206,6 +208,8 @@ def _places(permit: Rule, known: Mapping[str, tuple[Item, ...]]) -> Iterator[Mad
             continue
         declared = found.fact in BY_ITSELF and items[0].tier <= DECLARED
         grade = Grade.SUSPEND if declared else Grade.REVIEW
+        if declared and items[0].tier == DECLARED:
+            items = tuple(replace(one, against_interest=True) for one in items)
         yield CODES[found.fact], found.fact, grade, items, False
 
 
