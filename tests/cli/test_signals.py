@@ -1,4 +1,4 @@
-"""``bailiwick accounts signals`` on a real audit log, up to the case that a reviewer gets."""
+"""``bailiwick signals`` on a real audit log, up to the case that a reviewer gets."""
 
 import json
 import subprocess
@@ -32,7 +32,9 @@ def write_log(folder: Path) -> None:
             log.append_nowait(
                 {
                     "kind": "decision", "id": f"dec_{day}_{hour}", "account": "acme", "key": "key_1",
-                    "address": {"network": "192.0.2.0/24", "hash": "x"},
+                    "address": {"network": "192.0.2.0/24", "pseudonym": "2026-07.k:x"},
+                    "cell": [[40, -74, 100], [53, 13, 100], [49, 2, 100], [36, 140, 100]][hour],
+                    "build": "2026-07.k:b",
                     "evidence": {"address": [country], "network": ["residential"]},
                 }
             )  # fmt: skip
@@ -46,21 +48,91 @@ def test_signals_of_a_real_log_open_a_review_and_suspend_nobody(tmp_path: Path) 
     (tmp_path / "policy.yaml").write_text("bailiwick: 1\nname: t\nrules: [{id: p, permit: '*'}]\n")
     bailiwick(tmp_path, "accounts", "add", "Acme", "--id", "acme", "--database", "a.db")
 
-    found = bailiwick(tmp_path, "accounts", "signals", "audit", "--json")
-    opened = bailiwick(tmp_path, "accounts", "signals", "audit", "--open-cases", "--policy", "policy.yaml", "--database", "a.db", "--json")  # fmt: skip
+    found = bailiwick(tmp_path, "signals", "find", "audit", "--json")
+    words = [
+        "signals",
+        "find",
+        "audit",
+        "--open-cases",
+        "--policy",
+        "policy.yaml",
+        "--database",
+        "a.db",
+        "--json",
+    ]
+    opened = bailiwick(tmp_path, *words)
     shown = bailiwick(tmp_path, "accounts", "show", "acme", "--database", "a.db", "--json")
 
     assert found.returncode == 0, found.stderr
     document = json.loads(found.stdout)
     assert [(one["signal"], one["level"]) for one in document["signals"]] == [("shadow.countries", "review")]  # fmt: skip
-    assert document["travel"].startswith("shadow.travel: unavailable")
+    assert [one.partition(":")[0] for one in document["unavailable"]] == [
+        "cards, payers, addresses and declared networks"
+    ]
     assert opened.returncode == 0, opened.stderr
-    assert len(json.loads(opened.stdout)["cases"]) == 1
-    assert json.loads(shown.stdout)["summary"]["status"] in {"active", "pending", "in_review"}
+    (case,) = json.loads(opened.stdout)["cases"]
+    assert json.loads(shown.stdout)["summary"]["status"] == "active"
+
+    again = bailiwick(tmp_path, *words)
+    bailiwick(
+        tmp_path,
+        "accounts",
+        "case",
+        case,
+        "--decide",
+        "cleared",
+        "--reason",
+        "travels",
+        "--policy",
+        "policy.yaml",
+        "--database",
+        "a.db",
+    )
+    judged = bailiwick(tmp_path, *words)
+    assert json.loads(again.stdout)["cases"] == [case]
+    assert json.loads(judged.stdout)["cases"] == []
+
+
+def test_declared_networks_and_thresholds_of_the_settings_lower_what_stands_out(
+    tmp_path: Path,
+) -> None:
+    write_log(tmp_path)
+    (tmp_path / "policy.yaml").write_text("bailiwick: 1\nname: t\nrules: [{id: p, permit: '*'}]\n")
+    (tmp_path / "bailiwick.yaml").write_text("policy: policy.yaml\nsignals: {countries_a_day: 5}\n")
+    bailiwick(tmp_path, "accounts", "add", "Acme", "--id", "acme")
+
+    higher = bailiwick(tmp_path, "signals", "find", "audit", "--json")
+    (tmp_path / "bailiwick.yaml").write_text("policy: policy.yaml\n")
+    default = bailiwick(tmp_path, "signals", "find", "audit", "--json")
+    (tmp_path / "bailiwick.yaml").write_text(
+        "policy: policy.yaml\nsignals: {window: 10d, alike: 2}\n"
+    )
+    wrong = bailiwick(tmp_path, "signals", "find", "audit")
+
+    assert json.loads(higher.stdout)["signals"] == []
+    assert [one["signal"] for one in json.loads(default.stdout)["signals"]] == ["shadow.countries"]
+    assert json.loads(default.stdout)["unavailable"] == []
+    assert wrong.returncode == 2
+    assert "between 1m and 6h" in wrong.stderr
+    assert "alike" in wrong.stderr
+
+
+def test_records_with_the_new_fields_are_verified_exported_and_replayed(tmp_path: Path) -> None:
+    write_log(tmp_path)
+    (tmp_path / "policy.yaml").write_text("bailiwick: 1\nname: t\nrules: [{id: p, permit: '*'}]\n")
+
+    verified = bailiwick(tmp_path, "audit", "verify", "audit")
+    exported = bailiwick(tmp_path, "audit", "export", "audit", "out.jsonl")
+    parquet = bailiwick(tmp_path, "audit", "export", "audit", "out.parquet", "--format", "parquet")
+
+    assert verified.returncode == 0, verified.stdout
+    assert exported.returncode == 0
+    assert '"cell":[40,-74,100]' in (tmp_path / "out.jsonl").read_text()
+    assert parquet.returncode == 0, parquet.stderr
 
 
 def test_a_simulation_says_who_is_left_alone(tmp_path: Path) -> None:
-    done = bailiwick(tmp_path, "accounts", "simulate", "--accounts", 10, "--days", 8, "--json")
+    done = bailiwick(tmp_path, "signals", "simulate", "--people", 10, "--days", 30, "--json")
 
     rates = json.loads(done.stdout)
     assert [one["reviewed"] for one in rates if one["fair"]] == [0] * 7

@@ -348,7 +348,7 @@ def test_evidence_is_json_with_nothing_but_the_address(source: Make, locator: Lo
     assert found["sources"][0]["built_at"] == "2026-11-12T12:00:00+00:00"
     assert set(found) == {
         "address", "judged", "places", "confidence", "contested", "subdivision_known", "network",
-        "holder", "non_routable", "stale", "sources",
+        "holder", "non_routable", "stale", "sources", "cell",
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -465,3 +466,65 @@ def test_an_address_with_another_address_inside_is_found_by_the_table_only_as_it
 
     assert table.answer(pack("::ffff:8.8.8.8") or b"") == Answer()
     assert table.answer(pack("8.8.8.8") or b"") == Answer(("DE",))
+
+
+def city(latitude: Any = 52.52, longitude: Any = 13.4, radius: Any = 20) -> Networks:
+    point = {"latitude": latitude, "longitude": longitude, "accuracy_radius": radius}
+    return {"8.8.8.0/24": {**country("DE")["8.8.8.0/24"], "location": point}}
+
+
+def test_coordinates_become_a_cell_of_whole_degrees_with_a_radius_around_it() -> None:
+    assert answer(city(), "GeoLite2-City").cell == (53, 13, 100)
+    assert answer(city(radius=200), "GeoLite2-City").cell == (53, 13, 500)
+    assert answer(city(-33.9, 151.2, 1), "GeoLite2-City").cell == (-34, 151, 100)
+
+
+def test_without_a_radius_or_with_one_that_says_too_little_there_is_no_cell() -> None:
+    without = city()
+    del without["8.8.8.0/24"]["location"]["accuracy_radius"]
+
+    assert answer(without, "GeoLite2-City").cell is None
+    assert answer(city(radius=1000), "GeoLite2-City").cell is None
+    assert answer(country("DE"), "GeoLite2-City").cell is None
+
+
+@pytest.mark.parametrize("point", [(91.0, 0.0, 1), (0.0, 181.0, 1), (0.0, 0.0, -1), ("x", 0.0, 1)])
+def test_coordinates_that_are_nowhere_refuse_the_file(point: tuple[Any, ...]) -> None:
+    with pytest.raises(DamagedFile):
+        answer(city(*point), "GeoLite2-City")
+
+
+def test_ipinfo_writes_coordinates_as_text() -> None:
+    record = {
+        "country": "DE",
+        "country_name": "Germany",
+        "region": "Berlin",
+        "lat": "52.52",
+        "lng": "13.4",
+        "radius": "30",
+    }
+    found = answer({"8.8.8.0/24": record}, "ipinfo standard_location.mmdb")
+
+    assert found.cell == (53, 13, 200)
+
+
+def test_a_file_with_too_many_different_cells_keeps_its_places_and_says_so() -> None:
+    networks = {}
+    number = 0
+    for latitude in range(-89, 90):
+        for longitude in range(-180, 180):
+            number += 1
+            at = ipaddress.ip_address(0x20000000 + (number << 8))
+            networks[f"{at}/24"] = city(float(latitude), float(longitude))["8.8.8.0/24"]
+        if number > 65_000:
+            break
+    for latitude, radius in product((-50, -51), (50, 200, 900)):
+        for longitude in range(-180, 180):
+            number += 1
+            at = ipaddress.ip_address(0x20000000 + (number << 8))
+            networks[f"{at}/24"] = city(float(latitude), float(longitude), radius)["8.8.8.0/24"]
+
+    table, description = compiled(networks, "GeoLite2-City")
+
+    assert table.answers == (Answer(), Answer(("DE",)))
+    assert description.notes == ("coordinates are left out: there are too many different ones",)

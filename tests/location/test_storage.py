@@ -37,6 +37,7 @@ def small(table: Callable[..., AddressTable]) -> bytes:
     made = table({
         "8.0.0.0/8": Answer(("XA",)),
         "8.8.8.8": Answer(("RU", "UA-43"), "vpn", "XB"),
+        "9.0.0.0/8": Answer(("XB",), cell=(-34, 151, 100)),
         "2a00::/20": Answer(("XC-01",), "tor"),
         "2a00::1:0/112": Answer(network="hosting"),
     })  # fmt: skip

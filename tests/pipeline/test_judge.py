@@ -11,6 +11,7 @@ import people
 from bailiwick.accounts import AccountStore
 from bailiwick.decision import Effect
 from bailiwick.facts import Facts
+from bailiwick.location import LocatedSource, LocationSettings, MmdbWriter, load_locator
 from bailiwick.pipeline import (
     Outcome,
     Pipeline,
@@ -427,3 +428,29 @@ def test_decision_ids_sort_by_time_and_differ() -> None:
     assert ids == sorted(ids)
     assert len({decision_id(NOW) for _ in range(1000)}) == 1000
     assert all(re.fullmatch(r"dec_[0-9a-f]{32}", one) for one in ids)
+
+
+def test_the_record_has_the_rough_place_and_the_build_of_the_client_and_no_more(
+    make_pipeline: Any, make_world: Any, judge: Any, ask: Any, events: Any, tmp_path: Any
+) -> None:
+    writer = MmdbWriter("GeoLite2-City", NOW)
+    point = {"latitude": 34.05, "longitude": -118.24, "accuracy_radius": 20}
+    writer.insert(f"{US}/32", {"country": {"iso_code": "US"}, "location": point})
+    (tmp_path / "city.mmdb").write_bytes(writer.to_bytes())
+    source = LocatedSource(kind="mmdb", path=str(tmp_path / "city.mmdb"))
+    world = make_world()
+    world.locator = load_locator(LocationSettings(located=(source,)), NOW)
+    pipeline = make_pipeline(world=world)
+    agent = ("user-agent", "Anthropic/Python 0.60.0")
+
+    judge(pipeline, ask(headers=[("x-forwarded-for", US), agent]))
+    judge(pipeline, ask(headers=[("x-forwarded-for", US)]))
+    judge(pipeline, ask(headers=[("x-forwarded-for", NL), agent]))
+
+    first, second, third = events()
+    assert first["cell"] == [34, -118, 100]
+    assert re.fullmatch(r"2026-07\.[0-9a-f]{8}:[0-9a-f]{32}", first["build"])
+    assert first["build"] == third["build"]
+    assert "build" not in second
+    assert "cell" not in third
+    assert "Anthropic/Python" not in str(first)

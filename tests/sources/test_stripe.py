@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
-from bailiwick.accounts import AccountDatabase, show_account
+from bailiwick.accounts import (
+    AccountDatabase,
+    common_links,
+    declared_networks,
+    show_account,
+    topmost_organisations,
+)
 from bailiwick.accounts.sources import BadEvent, link_owner, read_stripe_event, take_in
+from bailiwick.errors import InvalidInput
 from sources.conftest import current
 from sources.stripes import T0, card, customer, event
 
+BY = {"actor": "tester", "reason": "a test"}
 NEW_YORK = {"country": "US", "state": "NY", "postal_code": "10001", "city": "New York", "line1": "1 Main St"}  # fmt: skip
 
 
@@ -44,6 +52,49 @@ def test_a_card_tells_its_issuer_and_confirms_an_address_or_not(
     made: Mapping[str, Any], expected: object
 ) -> None:
     assert said("payment_method.attached", made) == expected
+
+
+def test_what_accounts_have_in_common_is_kept_as_digests_and_found_again(
+    database: AccountDatabase,
+) -> None:
+    database.add_account("Group", id="group", kind="organisation", **BY)
+    for name, parent in (("bolt", "group"), ("crux", None)):
+        database.add_account(name, id=name, parent=parent, **BY)
+    spelled = {**NEW_YORK, "line1": "1  MAIN st."}
+    take(
+        database,
+        event("customer.created", customer("cus_1", "acme", email="Pay@one.example"), number=1),
+        event("customer.created", customer("cus_2", "bolt", email="pay@ONE.example", address=NEW_YORK), number=2),
+        event("customer.created", customer("cus_3", "crux", address=spelled), number=3),
+        event("payment_method.attached", card("pm_1", "cus_1", fingerprint="same"), number=4),
+        event("payment_method.attached", card("pm_3", "cus_3", fingerprint="same"), number=5),
+        event("payment_method.attached", card("pm_2", "cus_2", fingerprint="other"), number=6),
+    )  # fmt: skip
+
+    found = common_links(database)
+
+    assert {kind: [set(one) for one in links.values()] for kind, links in found.items() if links} == {
+        "payer": [{"acme", "bolt"}], "address": [{"bolt", "crux"}], "card": [{"acme", "crux"}],
+    }  # fmt: skip
+    assert "same" not in str(found)
+    assert topmost_organisations(database) == {"bolt": "group"}
+
+
+def test_networks_that_an_account_or_its_organisation_declared(
+    database: AccountDatabase,
+) -> None:
+    database.add_account("Group", id="group", kind="organisation", **BY)
+    database.add_account("Bolt", id="bolt", parent="group", **BY)
+    database.set_evidence("group", "own_network", ["8.8.8.0/24"], **BY)
+    database.set_evidence("bolt", "own_network", ["2001:4860::/32", "8.8.4.0/28"], **BY)
+
+    assert declared_networks(database) == {
+        "group": ("8.8.8.0/24",),
+        "bolt": ("2001:4860::/32", "8.8.4.0/28", "8.8.8.0/24"),
+    }
+    for wrong in ("8.0.0.0/8", "192.168.0.0/16", "8.8.8.1/24", "here"):
+        with pytest.raises(InvalidInput):
+            database.set_evidence("bolt", "own_network", [wrong], **BY)
 
 
 @pytest.mark.parametrize(

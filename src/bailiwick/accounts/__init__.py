@@ -31,6 +31,11 @@ from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
 from bailiwick.accounts.known import known_accounts
 from bailiwick.accounts.lease import drop_lease, hold_lease
+from bailiwick.accounts.linked import (
+    common_links,
+    declared_networks,
+    topmost_organisations,
+)
 from bailiwick.accounts.listing import (
     AccountDetails,
     AccountSummary,
@@ -108,6 +113,9 @@ __all__ = [
     "Transport",
     "Webhook",
     "announce",
+    "common_links",
+    "declared_networks",
+    "topmost_organisations",
     "confirm",
     "deliver_notices",
     "drop_lease",

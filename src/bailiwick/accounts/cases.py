@@ -31,8 +31,12 @@ def open_case(
     finding: str | None = None,
     fingerprint: str | None = None,
     revision: str | None = None,
+    beside: Sequence[str] = (),
 ) -> str:
-    """Open a case, or return the open one of the same account and queue."""
+    """Open a case, or return the open one of the same account and queue.
+
+    ``beside``: other accounts that it is about; their histories name it.
+    """
     same = open_cases(change.connection, account, queue)
     if same and queue != APPEAL:
         return str(same[0].id)
@@ -57,6 +61,8 @@ def open_case(
     }
     change.connection.execute(insert(_table).values(row))
     change.record(account, "case.opened", {"case": identity, "queue": queue, "code": code})
+    for other in beside:
+        change.record(other, "case.linked", {"case": identity, "account": account, "code": code})
     return identity
 
 

@@ -21,8 +21,10 @@ from bailiwick.accounts.moves import (
     Moved,
     Rules,
     approve,
+    is_muted,
     move_by_detector,
     move_by_person,
+    mute,
     now_of,
     refuse,
 )
@@ -117,29 +119,62 @@ class Desk:
         code: str,
         facts: Sequence[Mapping[str, object]],
         *,
-        by: str | None = None,
+        by: str,
         reason: str,
     ) -> str:
-        """Ask for a review, as a person or (``by=None``) as a detector; returns the case.
+        """Ask for a review, as a person; returns the case.
 
         An account that is active is in review from then on, with access as before.
         """
-        if code not in REASONS:
-            raise InvalidInput.of(f"unknown reason code `{code[:80]}`")
-        starting = (
-            self.database.automating(reason) if by is None else self.database.changing(by, reason)
-        )
-        with starting as change:
+        _check_code(code)
+        with self.database.changing(by, reason) as change:
             row = find_account(change.connection, account)
-            review = self.rules.policy.review
-            case = cases.open_case(
-                change, account, cases.REVIEW, code, facts, review, revision=self.rules.revision
-            )
-            if by is None:
-                move_by_detector(change, row, code, facts, self.rules, case)
-            elif row.status == machine.ACTIVE:
+            case = self._open_review(change, account, code, facts)
+            if row.status == machine.ACTIVE:
                 move_by_person(change, row, machine.IN_REVIEW, code, self.rules, case=case)
             return case
+
+    def report_sign(
+        self,
+        accounts: Sequence[str],
+        code: str,
+        facts: Sequence[Mapping[str, object]],
+        *,
+        fingerprint: str,
+        reason: str,
+    ) -> str | None:
+        """Ask for one review of what a detector saw; returns the case.
+
+        It is filed under the first account, which is in review from then on if it is active, with
+        access as before; the histories of the others name it.
+        ``fingerprint`` names what was seen: ``None`` is returned, and nothing opened, where a
+        person has judged the same of that account not long ago.
+        """
+        _check_code(code)
+        first, *others = accounts
+        with self.database.automating(reason) as change:
+            for account in accounts:
+                find_account(change.connection, account)
+            if is_muted(change, first, fingerprint):
+                return None
+            case = self._open_review(change, first, code, facts, fingerprint, others)
+            row = find_account(change.connection, first)
+            move_by_detector(change, row, code, facts, self.rules, case)
+            return case
+
+    def _open_review(
+        self,
+        change: Change,
+        account: str,
+        code: str,
+        facts: Sequence[Mapping[str, object]],
+        fingerprint: str | None = None,
+        beside: Sequence[str] = (),
+    ) -> str:
+        return cases.open_case(
+            change, account, cases.REVIEW, code, facts, self.rules.policy.review,
+            revision=self.rules.revision, fingerprint=fingerprint, beside=beside,
+        )  # fmt: skip
 
     def open_cases(
         self, account: str | None = None, queue: str | None = None
@@ -173,6 +208,8 @@ class Desk:
             if row.queue == cases.APPEAL:
                 return self._decide_appeal(change, row, disposition)
             moved = self._lift(change, row, disposition) if disposition in FAVOURABLE else None
+            if disposition in FAVOURABLE and row.fingerprint is not None:
+                mute(change, row.account_id, {row.fingerprint}, self.rules)
             if cases.find_case(change.connection, case).state == "open":
                 cases.close(change, case, disposition)
             return Decided(case, disposition, moved)
@@ -244,6 +281,11 @@ def _declared(
     rows = [check_statement(checks, one, now) for one in said]
     checks.finish()
     return rows
+
+
+def _check_code(code: str) -> None:
+    if code not in REASONS:
+        raise InvalidInput.of(f"unknown reason code `{code[:80]}`")
 
 
 def _check_disposition(row: Row[Any], disposition: str) -> None:

@@ -1,7 +1,7 @@
 """Change a status: by the table, with its reason, facts, notice and policy, in one transaction."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,18 +171,27 @@ def now_of(change: Change) -> Any:
     return moment(change.at)
 
 
-def mute(change: Change, standing: Standing, flags: Sequence[Flag], rules: Rules, seq: int) -> None:
+def mute(change: Change, account: str, fingerprints: Collection[str], rules: Rules) -> None:
     """Hold what stands now against the account no more, as long as the evidence stays the same."""
-    for fingerprint in sorted({flag.fingerprint for flag in flags}):
+    latest = change.connection.execute(select(schema.counter.c.sequence)).scalar_one()
+    for fingerprint in sorted(fingerprints):
         change.connection.execute(
             insert(schema.mutes).values(
-                account_id=standing.id,
+                account_id=account,
                 fingerprint=fingerprint,
                 until_at=change.at + rules.policy.review.mute_s * 1000,
                 by=change.actor,
-                seq=seq,
+                seq=latest,
             )
         )
+
+
+def is_muted(change: Change, account: str, fingerprint: str) -> bool:
+    """Whether a person has judged this of the account, and it is not long ago."""
+    table = schema.mutes
+    which = (table.c.account_id == account) & (table.c.fingerprint == fingerprint)
+    found = select(table.c.id).where(which & (table.c.until_at > change.at))
+    return change.connection.execute(found).first() is not None
 
 
 def _propose(change: Change, standing: Standing, target: str, code: str, case: str | None) -> Moved:
@@ -252,7 +261,7 @@ def _apply(
     _write_transition(change, seq, told, number, flag, rules, second)
     _set_status(change, standing, number, target, rules)
     notice = _tell(change, told, standing, seq, rules)
-    case = _follow_up(change, told, standing, flag, rules, case, seq)
+    case = _follow_up(change, told, standing, flag, rules, case)
     table = schema.transitions
     change.connection.execute(
         update(table).where(table.c.seq == seq).values(notice_id=notice, case_id=case)
@@ -335,7 +344,6 @@ def _follow_up(
     flag: Flag | None,
     rules: Rules,
     case: str | None,
-    seq: int,
 ) -> str | None:
     """Open or end the cases that go with a change, and mute what a person has judged."""
     if told.target in {machine.RESTRICTED, machine.SUSPENDED, machine.IN_REVIEW}:
@@ -356,9 +364,8 @@ def _follow_up(
     if told.target == machine.ACTIVE and standing.status != machine.PENDING:
         superseded = told.code == "evidence.superseded"
         if not superseded:
-            mute(
-                change, standing, standing_flags(standing, rules.policy, now_of(change)), rules, seq
-            )
+            flags = standing_flags(standing, rules.policy, now_of(change))
+            mute(change, standing.id, {flag.fingerprint for flag in flags}, rules)
         disposition = "not_proven" if told.code == "review.not_proven" else "cleared"
         cases.close_all(change, told.account, disposition, cases.QUEUES)
     if told.target in {machine.CLOSED, machine.TERMINATED}:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import TypeVar
 
 from bailiwick.errors import InvalidInput, Problem
@@ -24,7 +25,11 @@ CHOICE_KINDS: Mapping[str, tuple[str, ...]] = {
 IDENTIFIER_KINDS = ("list", "name", "order")
 """Kinds whose value is an identifier: an exact match on a list (``LIST:ID``), a name that possibly
 is on one, an operator's signed order."""
-EVIDENCE_KINDS = (*PLACE_KINDS, *CHOICE_KINDS, *IDENTIFIER_KINDS)
+OWN_NETWORK = "own_network"
+"""Kind whose value is a network that the account declares as its own, as the exits of a VPN."""
+WIDEST_OWN_NETWORK: Mapping[int, int] = {4: 16, 6: 32}
+"""Shortest prefix that can be declared, by IP version."""
+EVIDENCE_KINDS = (*PLACE_KINDS, *CHOICE_KINDS, *IDENTIFIER_KINDS, OWN_NETWORK)
 """All kinds of evidence but ``ownership.RULE``."""
 AUTOMATION = "automation"
 """The actor of what no person did. No person can be called so."""
@@ -109,6 +114,8 @@ class Checks:
                     f"`{kind}` cannot be `{_printable(value)}`", f"it is one of: {', '.join(words)}"
                 )
             return value
+        if kind == OWN_NETWORK:
+            return self.network(value)
         if kind in IDENTIFIER_KINDS:
             return self.name(f"`{kind}`:", value)
         place = canonical(value)
@@ -119,6 +126,18 @@ class Checks:
                 f"did you mean {near}?" if near else "write an ISO 3166 code such as US or UA-43",
             )
         return place or value
+
+    def network(self, text: str) -> str:
+        """Check a network in CIDR notation, not so wide that it would be anybody's."""
+        try:
+            found = ip_network(text)
+        except ValueError:
+            self.report(f"`{_printable(text)}` is not a network", "as in 192.0.2.0/24")
+            return text
+        widest = WIDEST_OWN_NETWORK[found.version]
+        if found.prefixlen < widest or not found.is_global:
+            self.report(f"`{found}` cannot be one account's own", f"public, /{widest} or narrower")
+        return str(found)
 
     def tier(self, tier: str) -> int:
         """Turn T1 to T4 into a number."""

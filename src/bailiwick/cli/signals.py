@@ -1,27 +1,51 @@
-"""``bailiwick accounts signals`` and ``simulate``: signs of shadow access, and how they behave."""
+"""``bailiwick signals``: signs of shadow access in the records, and how thresholds behave."""
 
+import heapq
+from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from bailiwick.audit import Filters, show
-from bailiwick.cli.accounts import Database, Secret
+from bailiwick.accounts import (
+    AccountDatabase,
+    Desk,
+    common_links,
+    declared_networks,
+    topmost_organisations,
+)
+from bailiwick.audit import Filters, Record, show
+from bailiwick.bootstrap import read_settings
+from bailiwick.cli.accounts import DEFAULT_CONFIG, Database, Secret, opened
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
 from bailiwick.cli.review import Policy, desk
-from bailiwick.cli.sources import app
 from bailiwick.facts import read_time
-from bailiwick.signals import Signal, detect, simulate, uses_of
+from bailiwick.settings import SignalSettings
+from bailiwick.signals import (
+    Background,
+    Detector,
+    Signal,
+    Thresholds,
+    simulate,
+    uses_of,
+)
 
-__all__ = ["app"]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Signs of shadow access in the records. None of them suspends anybody.",
+)
 
-UNAVAILABLE = "shadow.travel: unavailable, since audit records have no coordinates"
+NO_CELLS = (
+    "shadow.travel: unavailable, since no record has coordinates (a city database gives them)"
+)
+NO_ACCOUNTS = "cards, payers, addresses and declared networks: not looked at, without accounts"
 
 
 @app.command()
-def signals(
+def find(
     logs: Annotated[list[Path], typer.Argument(help="Directories of audit logs.")],
     since: Annotated[str | None, typer.Option("--since", help="From then on (ISO 8601).")] = None,
     open_cases: Annotated[
@@ -35,14 +59,18 @@ def signals(
 ) -> None:
     """Find signs of shadow access in audit records. None of them suspends anybody."""
     filters = Filters(since=read_time(since)) if since else Filters()
-    found = [
-        signal
-        for directory in logs
-        for signal in detect(uses_of(entry.record for entry in show(directory, filters)))
-    ]
-    cases = _open(found, config, database, secret, policy) if open_cases else []
+    accounts = _accounts(config, database, secret)
+    detector = Detector(_thresholds(config), _background(accounts) if accounts else None)
+    found = [signal for use in uses_of(_records(logs, filters)) for signal in detector.see(use)]
+    found += detector.finish()
+    unavailable = [
+        *([NO_CELLS] if not detector.located else []), *([NO_ACCOUNTS] if accounts is None else [])
+    ]  # fmt: skip
+    cases = _open(found, desk(config, database, secret, policy)) if open_cases else []
     if as_json:
-        say_json({"signals": [_plain(one) for one in found], "cases": cases, "travel": UNAVAILABLE})
+        say_json(
+            {"signals": [_plain(one) for one in found], "cases": cases, "unavailable": unavailable}
+        )
         return
     say_table(
         ["at", "signal", "level", "accounts", "facts"],
@@ -51,39 +79,22 @@ def signals(
             for one in found
         ),
     )
-    say(UNAVAILABLE)
+    for line in unavailable:
+        say(escape(line))
     if open_cases:
         say(f"{len(cases)} reviews asked for")
 
 
-def _open(
-    found: list[Signal],
-    config: Path | None,
-    database: str | None,
-    secret: Path | None,
-    policy: Path | None,
-) -> list[str]:
-    """Ask for a review of every account that a signal of that level names."""
-    office = desk(config, database, secret, policy)
-    cases = []
-    for one in found:
-        if one.level == "review":
-            for account in one.accounts:
-                facts = [{"kind": one.code, "at": one.at.isoformat(), **one.facts}]
-                case = office.open_review(account, one.code, facts, reason="signals in the records")
-                cases.append(case)
-    return sorted(set(cases))
-
-
 @app.command(name="simulate")
 def simulate_command(
-    accounts: Annotated[int, typer.Option(help="Accounts of each persona.")] = 1000,
-    days: Annotated[int, typer.Option(help="Days.")] = 90,
+    people: Annotated[int, typer.Option(min=10, help="Accounts of each persona.")] = 1000,
+    days: Annotated[int, typer.Option(min=1, help="Days.")] = 90,
     seed: Annotated[int, typer.Option(help="Another one gives another population.")] = 1,
+    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Run made-up people and pools against the thresholds: who would be reviewed, who found."""
-    rates = simulate(accounts, days, seed)
+    rates = simulate(people, days, seed, _thresholds(config))
     if as_json:
         say_json(
             [
@@ -104,6 +115,67 @@ def simulate_command(
     say("[dim]a simulation, and no measurement of the world; nobody is suspended by any of it[/]")
 
 
+def _records(logs: list[Path], filters: Filters) -> Iterator[Record]:
+    """Go through the logs of all machines together, in the order of time."""
+    entries = heapq.merge(
+        *(show(directory, filters) for directory in logs), key=lambda entry: entry.record.at
+    )
+    return (entry.record for entry in entries)
+
+
+def _accounts(
+    config: Path | None, database: str | None, secret: Path | None
+) -> AccountDatabase | None:
+    if database is None and config is None and not DEFAULT_CONFIG.exists():
+        return None
+    return opened(config, database, secret)
+
+
+def _background(accounts: AccountDatabase) -> Background:
+    declared = {
+        account: tuple(ip_network(one) for one in networks)
+        for account, networks in declared_networks(accounts).items()
+    }
+    return Background(declared, topmost_organisations(accounts), common_links(accounts))
+
+
+def _thresholds(config: Path | None) -> Thresholds:
+    file = config or DEFAULT_CONFIG
+    if config is None and not file.exists():
+        return Thresholds()
+    return thresholds_of(read_settings(file).signals)
+
+
+def thresholds_of(said: SignalSettings) -> Thresholds:
+    """Take thresholds from the settings."""
+    plain = said.model_dump()
+    window, learning = plain.pop("window"), plain.pop("travel_learning")
+    return Thresholds(
+        **{RENAMED.get(name, name): value for name, value in plain.items()},
+        window_s=int(window.total_seconds()),
+        travel_learning_days=learning.days,
+    )
+
+
+RENAMED = {"apart": "apart_km", "travel_speed": "travel_km_h"}
+
+
+def _open(found: list[Signal], office: Desk) -> list[str]:
+    """Ask for one review for every account that a signal names, and one for a whole cluster."""
+    cases = set()
+    for one in found:
+        if one.level == "review":
+            facts = {"kind": one.code, "at": one.at.isoformat(), **one.facts}
+            if len(one.accounts) > 1:
+                facts["accounts"] = list(one.accounts)
+            case = office.report_sign(
+                one.accounts, one.code, [facts],
+                fingerprint=one.fingerprint, reason="signals in the records",
+            )  # fmt: skip
+            cases.add(case)
+    return sorted(case for case in cases if case is not None)
+
+
 def _plain(one: Signal) -> dict[str, object]:
     return {
         "at": one.at.isoformat(),
@@ -116,4 +188,4 @@ def _plain(one: Signal) -> dict[str, object]:
 
 def _short(accounts: tuple[str, ...]) -> str:
     more = f" and {len(accounts) - 3} more" if len(accounts) > 3 else ""
-    return escape(", ".join(accounts[:3])) + more
+    return ", ".join(accounts[:3]) + more

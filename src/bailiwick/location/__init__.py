@@ -7,6 +7,7 @@ values with their reasons. Only ``loading`` and ``manage`` touch files; nothing 
 from bailiwick.location.addresses import Nat64Prefix, pack, show
 from bailiwick.location.answers import Answer
 from bailiwick.location.bulk import BulkLocator
+from bailiwick.location.cells import Cell, apart_km
 from bailiwick.location.client import ClientAddress, Invalid, TrustedProxies, client_address
 from bailiwick.location.embedded import Built, build_embedded, embedded_path, load_embedded
 from bailiwick.location.everywhere import Everywhere, Said
@@ -39,5 +40,5 @@ __all__ = [
     "IMPORT_KINDS", "LIST_KINDS", "SCHEMAS", "Imported", "data_status", "import_source",
     "Built", "build_embedded", "embedded_path", "load_embedded",
     "AddressTable", "Description", "DamagedFile", "MmdbWriter", "Uint16", "Uint64", "country_mmdb",
-    "Nat64Prefix", "pack", "show", "is_routable", "purpose_of",
+    "Cell", "apart_km", "Nat64Prefix", "pack", "show", "is_routable", "purpose_of",
 ]  # fmt: skip

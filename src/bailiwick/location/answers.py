@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bailiwick.facts import NETWORKS
+from bailiwick.location.cells import Cell
 from bailiwick.places import country_of, is_subdivision
 
 
@@ -20,6 +21,8 @@ class Answer:
     """Class of ``bailiwick.facts.NETWORKS``; ``None``: the source says nothing of it."""
     holder: str | None = None
     """Who holds the block. Never a location by itself."""
+    cell: Cell | None = None
+    """Roughly where, with a radius, if the source gives coordinates and their radius."""
 
 
 NOTHING = Answer()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from bailiwick.errors import InvalidInput
 from bailiwick.location.addresses import Network, show
 from bailiwick.location.answers import NOTHING, Answer, strongest
+from bailiwick.location.cells import joined_cell
 from bailiwick.location.runs import Runs
 
 
@@ -43,6 +44,7 @@ def _both(one: Answer, other: Answer) -> Answer:
         tuple(sorted({*one.places, *other.places})),
         strongest((one.network, other.network)),
         one.holder or other.holder,
+        joined_cell((one.cell, other.cell)),
     )
 
 

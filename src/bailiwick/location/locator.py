@@ -22,6 +22,7 @@ from bailiwick.location.addresses import (
     unmapped,
 )
 from bailiwick.location.answers import Answer, candidates, strongest, subdivisions_are_known
+from bailiwick.location.cells import Cell, joined_cell
 from bailiwick.location.client import ClientAddress
 from bailiwick.location.everywhere import Everywhere, Said, survey
 from bailiwick.location.holder import HOLDER_SOURCE, HolderData, holder_of
@@ -78,6 +79,8 @@ class Located:
     """Names of the sources in use whose data are stale or expired."""
     subdivision_known: bool = False
     """A rule about a subdivision can be evaluated for every candidate."""
+    cell: Cell | None = None
+    """Roughly where, if a source gives coordinates and their radius and there is one candidate."""
     judged: tuple[str, ...] = ()
     """Every address that was judged: this one, and the IPv4 address inside a translated one."""
 
@@ -100,6 +103,7 @@ class Located:
             "confidence": self.confidence,
             "contested": self.contested,
             "subdivision_known": self.subdivision_known,
+            "cell": list(self.cell) if self.cell else None,
             "network": self.network,
             "holder": self.holder,
             "non_routable": self.non_routable,
@@ -116,6 +120,7 @@ class _Seen:
     subdivision_known: bool
     network: str | None
     registered: str | None
+    cell: Cell | None
     sources: tuple[SourceAnswer, ...]
 
 
@@ -175,6 +180,7 @@ class _View:
             sources=self._sources(seen, held),
             stale=self._stale,
             subdivision_known=bool(places) and all(s.subdivision_known for s in seen if s.places),
+            cell=seen[-1].cell if len(places) == 1 else None,
             judged=texts,
         )
 
@@ -223,6 +229,7 @@ def _combine(in_use: Sequence[tuple[Source, Freshness]], packed: bytes) -> _Seen
         subdivisions_are_known(answers, places),
         _network(said, packed),
         next((answer.holder for _, answer in counted if answer.holder), None),
+        joined_cell(answer.cell for _, answer in counted),
         tuple(
             SourceAnswer(s.name, s.description.built_at, fresh, a.places, a.network, a.holder)
             for s, fresh, a in said

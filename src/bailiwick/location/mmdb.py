@@ -7,7 +7,7 @@ adapter of its schema; any that does not fit refuses the file. Nothing is looked
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,12 @@ from bailiwick.location.blocks import Answers
 from bailiwick.location.runs import Ids, Numbers, Runs, distinct, joined, silenced
 from bailiwick.location.schemas import Adapter, UnknownShape, choose
 from bailiwick.location.storage import DamagedFile, Description
-from bailiwick.location.table import AddressTable
+from bailiwick.location.table import WIDE_LIMIT, AddressTable
+
+
+class _TooManyAnswers(Exception):
+    """More different answers than a table can hold."""
+
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much is done and how much there is."""
@@ -220,7 +225,13 @@ def _compile(
     sample = [records.read(int(p)) for p in pointers[:: max(1, len(pointers) // _SAMPLE)]]
     adapter = choose(metadata.database_type, sample, name, min_confidence)
     answers = Answers()
-    of_pointer = _read_all(pointers, records, adapter, answers, name, progress)
+    try:
+        of_pointer = _read_all(pointers, records, adapter, answers, name, progress)
+        coarse: tuple[str, ...] = ()
+    except _TooManyAnswers:  # places come first
+        answers = Answers()
+        of_pointer = _read_all(pointers, records, adapter, answers, name, progress, cells=False)
+        coarse = ("coordinates are left out: there are too many different ones",)
     runs = _runs(leaves, of_pointer[np.searchsorted(pointers, every)], metadata.ip_version)
     if adapter.role == "located":
         runs = silenced(runs[0], 32), silenced(runs[1], 128)
@@ -232,7 +243,7 @@ def _compile(
         complete=adapter.complete,
         versions=(4,) if metadata.ip_version == 4 else (4, 6),
         credit=_credit(metadata),
-        notes=adapter.notes(),
+        notes=(*adapter.notes(), *coarse),
     )
     return AddressTable(*runs, answers.every()), description
 
@@ -248,13 +259,21 @@ def _read_all(
     answers: Answers,
     name: str,
     progress: Progress,
+    *,
+    cells: bool = True,
 ) -> Ids:
     numbers = np.zeros(len(pointers), np.uint16)
     for at, pointer in enumerate(pointers.tolist()):
         try:
-            numbers[at] = answers.number(adapter.read(records.read(pointer)))
-        except (UnknownShape, OverflowError) as error:
+            answer = adapter.read(records.read(pointer))
+        except UnknownShape as error:
             raise DamagedFile(f"`{name}` cannot be used as {adapter.schema}: {error}") from error
+        number = answers.number(answer if cells else replace(answer, cell=None))
+        if number > WIDE_LIMIT:
+            if cells:
+                raise _TooManyAnswers
+            raise DamagedFile(f"`{name}` has too many different answers")
+        numbers[at] = number
         if at % 4096 == 0:
             progress("reading records", at, len(pointers))
     progress("reading records", len(pointers), len(pointers))

@@ -8,10 +8,11 @@ only if it is a place. A shape nobody knows is refused by name, never read as "n
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bailiwick.location.answers import NOTHING, Answer, strongest
+from bailiwick.location.cells import Cell, cell_of
 from bailiwick.location.disputed import places_of
 from bailiwick.location.storage import DamagedFile
 from bailiwick.places import canonical
@@ -82,7 +83,9 @@ def _maxmind(adapter: Adapter, record: Any) -> Answer:
     subdivisions = record.get("subdivisions", [])
     if not isinstance(subdivisions, list):
         raise UnknownShape("`subdivisions` is not a list")
-    return Answer(_most_specific(country, subdivisions), holder=registered)
+    point = _map(record.get("location", {}))
+    around = [point.get(name) for name in ("latitude", "longitude", "accuracy_radius")]
+    return Answer(_most_specific(country, subdivisions), None, registered, _cell(*around))
 
 
 def _most_specific(country: str, subdivisions: Sequence[Any]) -> tuple[str, ...]:
@@ -97,16 +100,33 @@ def _most_specific(country: str, subdivisions: Sequence[Any]) -> tuple[str, ...]
     return (country,)
 
 
+def _cell(latitude: Any, longitude: Any, radius_km: Any) -> Cell | None:
+    """Read coordinates; a file whose coordinates are none is damaged."""
+    try:
+        return cell_of(latitude, longitude, radius_km)
+    except (TypeError, ValueError) as error:
+        raise UnknownShape(str(error)) from None
+
+
+def _with_cell(record: Any, answer: Answer) -> Answer:
+    """Add the coordinates of a flat record, which writes them as text."""
+    if not answer.places:
+        return answer
+    names = (("latitude", "lat"), ("longitude", "lng"), ("radius", "accuracy_radius"))
+    found = [next((record[one] for one in pair if record.get(one)), None) for pair in names]
+    return replace(answer, cell=_cell(*found))
+
+
 def _ipinfo_lite(adapter: Adapter, record: Any) -> Answer:
     """``country_code`` is the code; ``country`` is a name in English."""
     code, region_code, region = _fields(record, "country_code", "region_code", "region")
-    return _located(adapter.country(code), region_code, region)
+    return _with_cell(record, _located(adapter.country(code), region_code, region))
 
 
 def _ipinfo_country(adapter: Adapter, record: Any) -> Answer:
     """``country`` is the code, ``country_name`` the name."""
     code, region_code, region = _fields(record, "country", "region_code", "region")
-    return _located(adapter.country(code), region_code, region)
+    return _with_cell(record, _located(adapter.country(code), region_code, region))
 
 
 def _ip_location_db(adapter: Adapter, record: Any) -> Answer:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from bailiwick.errors import BailiwickError
 from bailiwick.facts import NETWORKS
 from bailiwick.location.answers import NOTHING, Answer
+from bailiwick.location.cells import RADII_KM
 from bailiwick.location.runs import Ids, Numbers, Runs
 from bailiwick.location.table import AddressTable
 from bailiwick.places import canonical
@@ -122,8 +123,12 @@ def _header(table: AddressTable, description: Description) -> dict[str, Any]:
         "licence": description.licence,
         "credit": description.credit,
         "notes": description.notes,
-        "answers": [[a.places, a.network, a.holder] for a in table.answers],
+        "answers": [_written(one) for one in table.answers],
     }
+
+
+def _written(answer: Answer) -> list[Any]:
+    return [answer.places, answer.network, answer.holder, *([answer.cell] if answer.cell else [])]
 
 
 def _columns(runs: Runs, version: int) -> bytes:
@@ -216,7 +221,7 @@ class _Planes:
 
 
 def _answers(rows: Sequence[Any]) -> tuple[Answer, ...]:
-    answers = tuple(Answer(tuple(places), network, holder) for places, network, holder in rows)
+    answers = tuple(map(_answer, rows))
     if not answers or answers[0] != NOTHING:
         raise ValueError("its first answer says something")
     for answer in answers:
@@ -224,6 +229,16 @@ def _answers(rows: Sequence[Any]) -> tuple[Answer, ...]:
         if not known or (answer.network is not None and answer.network not in NETWORKS):
             raise ValueError(f"`{answer}` is not an answer that this program knows")
     return answers
+
+
+def _answer(row: Sequence[Any]) -> Answer:
+    places, network, holder, *cell = row
+    if not cell:
+        return Answer(tuple(places), network, holder)
+    latitude, longitude, radius_km = map(int, cell[0])
+    if abs(latitude) > 90 or abs(longitude) > 180 or radius_km not in RADII_KM or len(cell) > 1:
+        raise ValueError(f"`{cell}` is no cell")
+    return Answer(tuple(places), network, holder, (latitude, longitude, radius_km))
 
 
 def _description(header: Mapping[str, Any]) -> Description:

@@ -140,7 +140,8 @@ class Pipeline:
         if permitted and scene.world.table.approvals:
             self.used.update(scene.world.table.approvals.intersection(decision.determining))
         latency_us = (time.perf_counter_ns() - began) // 1000
-        written = answer.written(judged, asked, caller, latency_us)
+        build = scene.build(asked, at)
+        written = answer.written(judged, asked, caller, build, latency_us)
         event: Event = written
         if scene.world.shadow is not None and caller.located is not None:
             beside = _beside(scene.world.shadow, caller.located, asked, at, judged)

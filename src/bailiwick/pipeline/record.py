@@ -20,11 +20,18 @@ MOST_CLIENTS = 8192
 """Addresses whose name of the day is remembered."""
 
 
+MOST_BUILD = 300
+"""Characters of a user agent that name its build."""
+
+
 class Naming(Protocol):
-    """Stands in for addresses."""
+    """Stands in for addresses and for clients' programs."""
 
     def address(self, address: str, at: datetime) -> Mapping[str, str]:
         """Give the network and the keyed hash of an address."""
+
+    def value(self, kind: str, value: str, at: datetime) -> str:
+        """Give the keyed hash of a value."""
 
 
 NOWHERE: dict[str, Any] = {"address": None, "address_from": None}
@@ -49,6 +56,10 @@ class Clients:
                 self._known.clear()
             found = self._known[key] = self._names.address(client.address, at)
         return {"address": found, "address_from": client.source}
+
+    def build(self, agent: str, at: datetime) -> str:
+        """Stand in for the build of a program, by its user agent."""
+        return self._names.value("build", agent[:MOST_BUILD], at)
 
 
 def shared_fields(

@@ -27,11 +27,14 @@ from bailiwick.pipeline.world import Part, Parts, Verdict, World
 
 MOST: Final = 4096
 """Answers that are remembered, and wishes; callers are twice as many. Beyond, it begins anew."""
+AGENT: Final = "user-agent"
 _DAY: Final = timedelta(days=1)
 _BLANKS: Final = {
     "account": b"%b",
     "address": b"%b",
     "address_from": b"%b",
+    "build": b"%b",
+    "cell": b"%b",
     "bytes_in": b"%d",
     "id": b'"%b"',
     "key": b"%b",
@@ -68,6 +71,7 @@ class Caller(NamedTuple):
     address: bytes
     """As a record writes it, and the next as well."""
     address_from: bytes
+    cell: bytes
 
 
 class Answer(NamedTuple):
@@ -82,18 +86,21 @@ class Answer(NamedTuple):
     counts: bool
     """Whether the record says how many bytes came in: of a deny that is answered at once."""
 
-    def written(self, judged: Judged, asked: Asked, caller: Caller, latency_us: int) -> bytes:
-        """Fill the record in for one request."""
+    def written(
+        self, judged: Judged, asked: Asked, caller: Caller, build: bytes, latency_us: int
+    ) -> bytes:
+        """Fill the record in for one request; the blanks are in the order of their names."""
         account = judged.account
         if account is None:
             who = key = b"null"
         else:
             who = canonical(account.id)
             key = canonical(account.key_id) if account.key_id else b"null"
-        address, source, id_ = caller.address, caller.address_from, judged.id.encode()
+        where = (caller.address, caller.address_from, build)
+        cell, id_ = caller.cell, judged.id.encode()
         if self.counts:
-            return self.form % (who, address, source, asked.bytes_in, id_, key, latency_us)
-        return self.form % (who, address, source, id_, key, latency_us)
+            return self.form % (who, *where, asked.bytes_in, cell, id_, key, latency_us)
+        return self.form % (who, *where, cell, id_, key, latency_us)
 
 
 class Scene:
@@ -108,6 +115,7 @@ class Scene:
         self._wishes: dict[object, _Wish] = {}
         self._answers: dict[object, Answer] = {}
         self._bases: dict[object, _Basis] = {}
+        self._builds: dict[object, bytes] = {}
 
     def caller(self, asked: Asked, at: datetime) -> Caller:
         """Find whose request it is, by address, and where that is."""
@@ -124,6 +132,22 @@ class Scene:
         found = callers.get(key)
         if found is None:
             found = _remember(callers, 2 * MOST, key, self._caller(asked, at))
+        return found
+
+    def build(self, asked: Asked, at: datetime) -> bytes:
+        """Stand in for the client's program, as a record writes it; names change at midnight."""
+        named = asked.named
+        agent = (
+            named.get(AGENT)
+            if named is not None
+            else next((value for name, value in asked.headers if name == AGENT), None)
+        )
+        if not agent:
+            return b"null"
+        key = (agent, at.toordinal())
+        found = self._builds.get(key)
+        if found is None:
+            found = _remember(self._builds, MOST, key, canonical(self._clients.build(agent, at)))
         return found
 
     def answer(
@@ -169,6 +193,7 @@ class Scene:
             self._basis(data_fields(located)),
             canonical(fields["address"]),
             canonical(fields["address_from"]),
+            canonical(located.cell if located is not None else None),
         )
 
     def _basis(self, fields: Mapping[str, Any]) -> _Basis:
@@ -193,7 +218,7 @@ class Scene:
             "", decision, wish.model, None, None, decision.revision, wish.controlled, verdict.layer
         )
         event = {**decision_event(judged, asked, verdict.written, {}, 0), **caller.basis.fields,
-                 "address": None, "address_from": None}  # fmt: skip
+                 "address": None, "address_from": None, "build": None, "cell": None}  # fmt: skip
         counts = asked.bytes_in is not None and not decision.permitted
         if counts:
             event.update(refused_fields(self.world.table.policy.refusal.status, 0))

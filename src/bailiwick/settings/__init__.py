@@ -16,6 +16,7 @@ from bailiwick.settings.shape import (
     ReloadSettings,
     ServiceSettings,
     Settings,
+    SignalSettings,
     TimeoutSettings,
     TlsSettings,
     UpstreamSettings,
@@ -26,5 +27,6 @@ __all__ = [
     "Key", "describe",
     "AccountSettings", "AdminSettings", "AskerSettings", "AuditSettings", "KeySettings",
     "LimitSettings", "ListenSettings", "LoggingSettings", "NoticeSettings", "QuotaSettings",
-    "ReloadSettings", "ServiceSettings", "TimeoutSettings", "TlsSettings", "UpstreamSettings",
+    "ReloadSettings", "ServiceSettings", "SignalSettings", "TimeoutSettings", "TlsSettings",
+    "UpstreamSettings",
 ]  # fmt: skip

@@ -64,7 +64,13 @@ def _takes(schema: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
         if "prefixItems" in inner or "properties" in inner:
             return "list"
         return f"list of {_takes(inner, {})}"
-    words = {"string": "text", "boolean": "flag", "integer": "number", "object": "mapping"}
+    words = {
+        "string": "text",
+        "boolean": "flag",
+        "integer": "number",
+        "number": "number",
+        "object": "mapping",
+    }
     return str(schema.get("format") or words.get(str(schema.get("type")), "text"))
 
 

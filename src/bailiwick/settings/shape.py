@@ -5,6 +5,7 @@ that other rooms describe (``location``) are used as they are there.
 """
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -470,6 +471,59 @@ class ReceiverSettings(_Section):
     """Other systems, by name: each sends to `/webhooks/events/NAME`."""
 
 
+class SignalSettings(_Section):
+    """When signs of shadow access are given, `bailiwick signals find`."""
+
+    countries_a_day: Count = Field(default=4, ge=2)
+    """Countries of eyeball networks on one day, for one key."""
+    days_a_week: Count = Field(default=2, le=7)
+    """On so many of seven days they are reviewed."""
+    window: Duration = written("10m")
+    """Uses within one window count as simultaneous."""
+    uses_a_place: Count = 2
+    """So many from each of two places make them simultaneous, or a journey."""
+    apart: Count = 500
+    """Kilometres; places that may be nearer are never apart."""
+    windows_a_day: Count = 3
+    """Windows of one day with simultaneous uses from places that are apart."""
+    travel_speed: Count = 1000
+    """Kilometres an hour that nobody exceeds."""
+    travel_learning: Duration = written("14d")
+    """How long a key's places are only learned. Whole days."""
+    travel_days: Count = Field(default=3, le=7)
+    """Days of seven with an impossible journey that make a review; before, it informs."""
+    anonymizer_share: float = Field(default=0.8, gt=0, lt=1)
+    """More than this share of a week's uses through anonymizers stands out."""
+    anonymizer_uses: Count = 200
+    """Least uses of a week of which a share is taken."""
+    shared_accounts: Count = Field(default=5, ge=2)
+    """Accounts of different organisations with links in common on one day that make a cluster."""
+    shared_days: Count = Field(default=3, le=7)
+    """On so many days, for links that are seen in use."""
+    shared_cards: Count = Field(default=3, ge=2)
+    """Accounts of different organisations with one card or payer that make a cluster."""
+    alike: float = Field(default=0.6, gt=0, le=1)
+    """Share of their active ten minutes that accounts have in common who are active together."""
+    most_keys: Count = 200_000
+    """Keys and accounts that are remembered; the ones that are idle longest are forgotten."""
+    most_links: Count = 200_000
+    """Links of one kind that are remembered of one day."""
+
+    @field_validator("travel_learning")
+    @classmethod
+    def _days(cls, value: timedelta) -> timedelta:
+        if value % timedelta(days=1):
+            raise ValueError("write whole days, such as 14d")
+        return value
+
+    @field_validator("window")
+    @classmethod
+    def _part_of_a_day(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=60) <= value <= timedelta(hours=6):
+            raise ValueError("write between 1m and 6h")
+        return value
+
+
 class Settings(_Section):
     """The settings file of a gateway."""
 
@@ -495,6 +549,7 @@ class Settings(_Section):
     console: ConsoleSettings = section()
     appeals: AppealSettings = section()
     webhooks: ReceiverSettings = section()
+    signals: SignalSettings = section()
 
 
 def _is_loopback(host: str) -> bool:

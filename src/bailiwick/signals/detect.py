@@ -1,22 +1,32 @@
 """The detectors: each use is looked at once, in the order of time, and memory is bounded.
 
-For each key: countries of eyeball networks by day, countries at the same time, the share of
-anonymizers. Across keys: hosting addresses that many accounts use. Cloud regions are no travel, so
-hosting networks count for nothing but the last.
+For each key: countries of eyeball networks by day, places at the same time, journeys, the share of
+anonymizers. Across accounts: what they have in common (``clusters``). Cloud regions are no travel,
+so hosting networks count for nothing but the last; a network that the account declared as its own
+counts for nothing at all.
 """
 
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import combinations
+from typing import Any
 
-from bailiwick.signals.settings import Thresholds
+from bailiwick.location import Cell
+from bailiwick.signals.clusters import CLUSTER, Clusters
+from bailiwick.signals.settings import Background, Thresholds
+from bailiwick.signals.travel import Travel, apart
 from bailiwick.signals.uses import ADVISORY, ANONYMIZERS, EYEBALLS, REVIEW, Signal, Use
 
 COUNTRIES, CONCURRENCY = "shadow.countries", "shadow.concurrency"
-ANONYMIZER, CLUSTER = "shadow.anonymizer", "shadow.cluster"
+ANONYMIZER, TRAVEL = "shadow.anonymizer", "shadow.travel"
+CODES = (COUNTRIES, CONCURRENCY, TRAVEL, ANONYMIZER, CLUSTER)
 WEEK = 7
-MOST_SHARERS = 64
+MOST_PLACES = 64
+"""Places of one window that are told apart."""
+
+Place = tuple[str, Cell | None]
 
 
 @dataclass(slots=True)
@@ -28,9 +38,12 @@ class _Key:
     many: deque[int] = field(default_factory=deque)
     """Days with many countries, of the last seven."""
     window: int = 0
-    in_window: dict[str, int] = field(default_factory=dict)
+    in_window: dict[Place, int] = field(default_factory=dict)
     windows: int = 0
     counted_window: int = -1
+    travel: Travel = field(default_factory=Travel)
+    journeys: deque[int] = field(default_factory=deque)
+    """Days with a journey that nobody can make, of the last seven."""
     week: deque[tuple[int, int, int]] = field(default_factory=deque)
     """Day, uses, and uses through anonymizers."""
     told: dict[str, int] = field(default_factory=dict)
@@ -40,35 +53,49 @@ class _Key:
 class Detector:
     """Sees uses one by one."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: Thresholds, background: Background | None = None) -> None:
         self._at = thresholds
+        self._known = background or Background()
         self._keys: OrderedDict[str, _Key] = OrderedDict()
+        self._clusters = Clusters(thresholds, self._known)
         self._day = 0
-        self._sharers: dict[str, set[str]] = {}
-        self._together: dict[str, _Pool] = {}
         self._last: datetime | None = None
+        self.located = 0
+        """Uses of eyeball networks whose place has coordinates and a radius."""
+
+    @property
+    def remembered(self) -> tuple[int, int]:
+        """How many keys and how many links of the day are in memory."""
+        return len(self._keys), self._clusters.remembered
 
     def see(self, use: Use) -> Iterator[Signal]:
         """Look at one use; give what stands out with it."""
         day = use.at.toordinal()
         if day != self._day:
-            yield from self._end_day(use.at)
+            if self._last is not None:
+                yield from self._clusters.end_day(self._last, self._day)
             self._day = day
         self._last = use.at
         state = self._state(use.key)
         if state.day != day:
             self._new_day(state, day)
-        self._share(use)
+        self._clusters.see(use)
+        if self._known.is_declared(use.account, use.prefix):
+            return
         yield from self._anonymizers(use, state, day)
-        if not self._is_eyeball(use) or use.country is None:
+        if use.network not in EYEBALLS or use.country is None:
             return
         yield from self._countries(use, state, day)
         yield from self._concurrency(use, state, day)
+        if use.cell is not None:
+            self.located += 1
+            yield from self._travel(use, use.cell, state, day)
 
     def finish(self) -> Iterator[Signal]:
         """Give what stands out at the end of the last day."""
         if self._last is not None:
-            yield from self._end_day(self._last)
+            yield from self._clusters.end_day(self._last, self._day)
+            yield from self._clusters.stored(self._last)
 
     def _state(self, key: str) -> _Key:
         state = self._keys.get(key)
@@ -83,15 +110,12 @@ class Detector:
     def _new_day(self, state: _Key, day: int) -> None:
         state.day, state.windows = day, 0
         state.countries.clear()
-        while state.many and state.many[0] <= day - WEEK:
-            state.many.popleft()
+        for days in (state.many, state.journeys):
+            while days and days[0] <= day - WEEK:
+                days.popleft()
         while state.week and state.week[0][0] <= day - WEEK:
             state.week.popleft()
         state.week.append((day, 0, 0))
-
-    def _is_eyeball(self, use: Use) -> bool:
-        declared = self._at.declared.get(use.key)
-        return use.network in EYEBALLS and not (declared and use.prefix in declared)
 
     def _countries(self, use: Use, state: _Key, day: int) -> Iterator[Signal]:
         state.countries.add(use.country or "")
@@ -105,24 +129,45 @@ class Detector:
             yield Signal(COUNTRIES, REVIEW, (use.account,), use.at, facts)
 
     def _concurrency(self, use: Use, state: _Key, day: int) -> Iterator[Signal]:
-        """Count windows with several uses from each of two countries."""
+        """Count windows with several uses from each of two places that are apart."""
         window = int(use.at.timestamp()) // self._at.window_s
         if window != state.window:
             state.window = window
             state.in_window.clear()
-        state.in_window[use.country or ""] = state.in_window.get(use.country or "", 0) + 1
+        place = (use.country or "", use.cell)
+        if place in state.in_window or len(state.in_window) < MOST_PLACES:
+            state.in_window[place] = state.in_window.get(place, 0) + 1
+        if len(state.in_window) < 2 or state.counted_window == window:
+            return
         often = [one for one, count in state.in_window.items() if count >= self._at.uses_a_place]
-        if len(often) < 2 or state.counted_window == window:
+        facts = next(filter(None, (self._apart(*two) for two in combinations(often, 2))), None)
+        if facts is None:
             return
         state.counted_window = window
         state.windows += 1
         if state.windows >= self._at.windows_a_day and _is_news(state, CONCURRENCY, day):
-            facts = {
-                "countries": sorted(often),
-                "windows": state.windows,
-                "distance": "unavailable",
-            }
+            facts = {**facts, "windows": state.windows}
             yield Signal(CONCURRENCY, REVIEW, (use.account,), use.at, facts)
+
+    def _apart(self, one: Place, other: Place) -> dict[str, Any] | None:
+        """Tell that two places are apart: by distance where it is known, else by country."""
+        countries = sorted({one[0], other[0]})
+        if one[1] is not None and other[1] is not None:
+            km = apart(one[1], other[1])
+            return {"countries": countries, "km": round(km)} if km >= self._at.apart_km else None
+        return {"countries": countries, "km": "unavailable"} if len(countries) > 1 else None
+
+    def _travel(self, use: Use, cell: Cell, state: _Key, day: int) -> Iterator[Signal]:
+        """Inform of one impossible journey; ask for a look when they come on several days."""
+        facts = state.travel.see(use.at, cell, self._at)
+        if facts is None:
+            return
+        if not state.journeys or state.journeys[-1] != day:
+            state.journeys.append(day)
+        days = len(state.journeys)
+        level = REVIEW if days >= self._at.travel_days else ADVISORY
+        if _is_news(state, f"{TRAVEL} {level}", day):
+            yield Signal(TRAVEL, level, (use.account,), use.at, {**facts, "days": days})
 
     def _anonymizers(self, use: Use, state: _Key, day: int) -> Iterator[Signal]:
         last = state.week[-1]
@@ -133,65 +178,9 @@ class Detector:
         hidden = sum(one[2] for one in state.week)
         enough = uses >= self._at.anonymizer_uses and hidden > uses * self._at.anonymizer_share
         if enough and _is_news(state, ANONYMIZER, day):
-            level = REVIEW if use.account in self._at.at_home else ADVISORY
+            level = REVIEW if use.account in self._known.declared else ADVISORY
             facts = {"uses": uses, "through_anonymizers": hidden}
             yield Signal(ANONYMIZER, level, (use.account,), use.at, facts)
-
-    def _share(self, use: Use) -> None:
-        """Note who uses one hosting address today."""
-        if use.network != "hosting" or use.client is None:
-            return
-        sharers = self._sharers.get(use.client)
-        if sharers is None:
-            if len(self._sharers) >= self._at.most_addresses:
-                return
-            sharers = self._sharers[use.client] = set()
-        if len(sharers) < MOST_SHARERS:
-            sharers.add(use.account)
-
-    def _end_day(self, at: datetime) -> Iterator[Signal]:
-        """Join accounts that shared an address today, and see who did so on several days."""
-        pairs: dict[str, set[str]] = defaultdict(set)
-        for accounts in self._sharers.values():
-            owners = {self._at.parents.get(one, one) for one in accounts}
-            if len(owners) >= self._at.shared_accounts:
-                for one in accounts:
-                    pairs[one] |= accounts
-        self._sharers.clear()
-        told: set[str] = set()
-        for account in sorted(pairs):
-            pool = self._together.setdefault(account, _Pool())
-            pool.see(self._day, pairs[account])
-            if account not in told and pool.days >= self._at.shared_days and not pool.told:
-                members = tuple(sorted(pool.members))
-                told |= set(members)
-                facts = {"accounts": len(members), "days": pool.days, "by": "hosting address"}
-                yield Signal(CLUSTER, REVIEW, members[:MOST_SHARERS], at, facts)
-        for account in told:
-            if account in self._together:
-                self._together[account].told = True
-        self._forget(at)
-
-    def _forget(self, at: datetime) -> None:
-        old = (at - timedelta(days=WEEK)).toordinal()
-        for account in [one for one, pool in self._together.items() if pool.last < old]:
-            del self._together[account]
-
-
-@dataclass(slots=True)
-class _Pool:
-    """With whom an account shares addresses."""
-
-    days: int = 0
-    last: int = 0
-    members: set[str] = field(default_factory=set)
-    told: bool = False
-
-    def see(self, day: int, members: set[str]) -> None:
-        if day != self.last:
-            self.days, self.last = self.days + 1, day
-        if len(self.members) < 4 * MOST_SHARERS:
-            self.members |= members
 
 
 def _is_news(state: _Key, code: str, day: int) -> bool:

@@ -1,11 +1,14 @@
 """One use of a key, as the audit log knows it, and what may be said of it."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bailiwick.audit import Record
+from bailiwick.location import Cell
 from bailiwick.places import country_of
 
 EYEBALLS = frozenset({None, "residential", "unknown"})
@@ -28,7 +31,11 @@ class Use:
     prefix: str | None = None
     """Network of the address (/24 or /48)."""
     client: str | None = None
-    """Keyed hash of the address, the same for one day."""
+    """Keyed hash of the address, the same for one period of pseudonyms."""
+    cell: Cell | None = None
+    """Roughly where, if the records say."""
+    build: str | None = None
+    """Keyed hash of the client's user agent, the same for one period of pseudonyms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,12 @@ class Signal:
     accounts: tuple[str, ...]
     at: datetime
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name what was seen, so that it is not raised again once a person has judged it."""
+        said = json.dumps([self.code, self.facts.get("by")])
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 def uses_of(records: Iterable[Record]) -> Iterator[Use]:
@@ -58,7 +71,9 @@ def uses_of(records: Iterable[Record]) -> Iterator[Use]:
             country=_country(evidence.get("address")),
             network=_one(evidence.get("network")),
             prefix=address.get("network"),
-            client=address.get("hash"),
+            client=address.get("pseudonym"),
+            cell=_cell(event.get("cell")),
+            build=event.get("build"),
         )
 
 
@@ -68,6 +83,13 @@ def _country(written: object) -> str | None:
         return None
     countries = {country_of(place) for place in written if isinstance(place, str)}
     return countries.pop() if len(countries) == 1 else None
+
+
+def _cell(written: object) -> Cell | None:
+    if not isinstance(written, list) or len(written) != 3:
+        return None
+    latitude, longitude, radius_km = written
+    return (latitude, longitude, radius_km)
 
 
 def _one(written: object) -> str | None:

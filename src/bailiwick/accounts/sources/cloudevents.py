@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bailiwick.accounts.sources.addresses import read_address
+from bailiwick.accounts.sources.addresses import address_link, read_address
 from bailiwick.accounts.sources.events import BadEvent, Event, Said
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.accounts.values import TIERS, Checks
@@ -40,9 +40,11 @@ def read_cloud_event(body: Any, sender: str, best_tier: str) -> Event:
     if not isinstance(statements, list) or len(statements) > MOST_STATEMENTS:
         raise BadEvent(f"`data.statements` is not a list of at most {MOST_STATEMENTS}")
     said = [one for given in statements for one in read_said(given, best_tier)]
+    links = tuple(_links(data, statements))
     if len({one.kind for one in said}) < len(said):
         raise BadEvent("a kind is stated twice")
-    return Event(sender, identity, kind, at, object=account, account=account, said=tuple(said))
+    return Event(sender, identity, kind, at, object=account, account=account,
+                 said=tuple(said), links=links)  # fmt: skip
 
 
 def read_said(given: Any, best_tier: str) -> Iterator[Said]:
@@ -66,6 +68,20 @@ def read_said(given: Any, best_tier: str) -> Iterator[Said]:
     except InvalidInput as error:
         raise BadEvent(error.problems[0].message) from None
     yield Said(kind, canonical, tier)
+
+
+def _links(data: Any, statements: list[Any]) -> Iterator[str]:
+    """Name what other accounts may have too: addresses, and ``card`` and ``payer`` of ``links``."""
+    for given in statements:
+        if "address" in given and (link := address_link(given["address"])):
+            yield link
+    links = data.get("links", {})
+    if not isinstance(links, dict) or links.keys() - {"card", "payer"}:
+        raise BadEvent("`data.links` has `card` and `payer`, and nothing else")
+    for kind, value in links.items():
+        if not isinstance(value, str) or not 0 < len(value) <= 200:
+            raise BadEvent(f"`data.links.{kind}` is no text of at most 200 characters")
+        yield f"{kind}:{value}"
 
 
 def _values(kind: str, given: Mapping[str, Any]) -> tuple[str, ...]:

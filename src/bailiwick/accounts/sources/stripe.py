@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bailiwick.accounts.sources.addresses import read_address
+from bailiwick.accounts.sources.addresses import address_link, read_address
 from bailiwick.accounts.sources.events import BadEvent, Event, Said
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.places import canonical
@@ -20,6 +20,8 @@ SENDER = "stripe"
 ACCOUNT_KEY = "bailiwick_account"
 """The key of ``metadata`` that names the account."""
 GONE = frozenset({"customer.deleted", "payment_method.detached", "customer.tax_id.deleted"})
+BANKS = ("us_bank_account", "sepa_debit", "bacs_debit", "au_becs_debit", "acss_debit")
+"""Payment methods that draw on a bank account, with a fingerprint of it."""
 MOST_ID = 56
 """Longest id that still fits behind ``stripe:`` in the name of a source."""
 
@@ -142,9 +144,18 @@ def _address(kind: str, given: Any, tier: str) -> Iterator[Said]:
 
 
 def _links(found: Object) -> Iterator[str]:
-    fingerprint = _mapping(found.get("card")).get("fingerprint")
-    if isinstance(fingerprint, str) and fingerprint:
-        yield f"card:{fingerprint}"
+    """Name what other customers may have too: the same card, bank account, payer, address."""
+    details = _mapping(found.get("billing_details"))
+    named = [("card", _mapping(found.get("card")).get("fingerprint"))]
+    named += [("payer", _mapping(found.get(kind)).get("fingerprint")) for kind in BANKS]
+    named += [("payer", mail.casefold()) for mail in (found.get("email"), details.get("email"))
+              if isinstance(mail, str)]  # fmt: skip
+    for kind, value in named:
+        if isinstance(value, str) and value:
+            yield f"{kind}:{value}"
+    for address in (found.get("address"), details.get("address")):
+        if link := address_link(_mapping(address)):
+            yield link
 
 
 def _owner(found: Object, kind: str) -> str | None:
