@@ -71,7 +71,7 @@ def test_signals_of_a_real_log_open_a_review_and_suspend_nobody(tmp_path: Path) 
     ]
     assert opened.returncode == 0, opened.stderr
     (case,) = json.loads(opened.stdout)["cases"]
-    assert json.loads(shown.stdout)["summary"]["status"] == "active"
+    assert json.loads(shown.stdout)["summary"]["status"] == "in_review"
 
     again = bailiwick(tmp_path, *words)
     bailiwick(

@@ -25,7 +25,10 @@ from bailiwick.accounts.directives import (
     InForce,
     StoredExemption,
     StoredOrder,
+    check_exempt_rule,
+    check_models,
 )
+from bailiwick.accounts.documents import decoded as decoded_documents
 from bailiwick.accounts.engine import AccountsUnavailable
 from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
@@ -48,6 +51,7 @@ from bailiwick.accounts.listing import (
 )
 from bailiwick.accounts.machine import TABLE
 from bailiwick.accounts.moves import Moved
+from bailiwick.accounts.notices import token_hash
 from bailiwick.accounts.opening import upgrade
 from bailiwick.accounts.relay import relay_history
 from bailiwick.accounts.report import TransparencyReport, transparency_report
@@ -113,8 +117,12 @@ __all__ = [
     "Transport",
     "Webhook",
     "announce",
+    "check_exempt_rule",
+    "check_models",
     "common_links",
     "declared_networks",
+    "decoded_documents",
+    "token_hash",
     "topmost_organisations",
     "confirm",
     "deliver_notices",

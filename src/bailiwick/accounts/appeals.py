@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from bailiwick.accounts import cases, personal, schema
+from bailiwick.accounts import cases, documents, personal, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.notices import token_hash
 from bailiwick.accounts.values import SamePerson, moment
@@ -101,6 +101,7 @@ def submit(
     facts: Sequence[Mapping[str, object]],
     review: Review,
     revision: str,
+    papers: Sequence[bytes] = (),
 ) -> str:
     """Object; returns the id of the appeal. It becomes a case for somebody else."""
     row = row if row.state == "offered" else _further_look(change, row)
@@ -115,6 +116,7 @@ def submit(
         .values(state="submitted", submitted_at=change.at, text_id=words, case_id=case)
     )
     change.record(row.account_id, "appeal.submitted", {"appeal": row.id, "case": case})
+    documents.keep(change, row.account_id, row.id, case, papers)
     return str(row.id)
 
 

@@ -1,14 +1,18 @@
 """Cases: work for people, with a queue, a priority, a service level, and the evidence shown."""
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from bailiwick.accounts import schema
+from bailiwick.accounts import personal, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.notices import as_json
+from bailiwick.accounts.values import moment
 from bailiwick.errors import InvalidInput
 from bailiwick.policy import Review
 
@@ -17,7 +21,19 @@ QUEUES = (REVIEW, RESTRICTION, APPEAL)
 DISPOSITIONS = ("cleared", "false_positive", "confirmed", "not_proven", "granted", "refused")
 URGENT, HIGH, NORMAL = 1, 2, 3
 
+NOTED = "case.noted"
+MOST_NOTE = 4000
 _table = schema.cases
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reviewer wrote on a case."""
+
+    at: datetime | None
+    by: str
+    text: str | None
+    """``None``: it was erased."""
 
 
 def open_case(
@@ -96,6 +112,34 @@ def look(change: Change, identity: str) -> None:
         values["looked_at"] = change.at
     change.connection.execute(update(_table).where(_table.c.id == identity).values(**values))
     change.record(row.account_id, "case.taken", {"case": identity})
+
+
+def add_note(change: Change, identity: str, text: str) -> None:
+    """Write a note on a case. Its words are personal and can be erased; the history names it."""
+    if not text.strip() or len(text) > MOST_NOTE or "\0" in text:
+        raise InvalidInput.of(
+            "the note says nothing, or too much", f"at most {MOST_NOTE} characters"
+        )
+    row = find_case(change.connection, identity)
+    note, commitment = personal.keep_both(change, row.account_id, "note", text)
+    detail = {"case": identity, "note": note, "commitment": commitment}
+    change.record(row.account_id, NOTED, detail)
+
+
+def notes_of(connection: Connection, identity: str) -> list[Note]:
+    """Read the notes of a case, oldest first."""
+    case, table = find_case(connection, identity), schema.history
+    rows = connection.execute(
+        select(table)
+        .where((table.c.account_id == case.account_id) & (table.c.what == NOTED))
+        .order_by(table.c.seq)
+    ).all()
+    details = [(row, json.loads(row.detail)) for row in rows]
+    return [
+        Note(moment(row.at), row.actor, personal.read_words(connection, detail["note"]))
+        for row, detail in details
+        if detail["case"] == identity
+    ]
 
 
 def extend(change: Change, identity: str, review: Review) -> None:

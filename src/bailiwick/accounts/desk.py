@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from bailiwick.accounts import appeals, cases, machine, personal, schema
+from bailiwick.accounts import appeals, cases, documents, machine, personal, schema
 from bailiwick.accounts.appeals import AppealView
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase, find_account
+from bailiwick.accounts.documents import DocumentRow
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.flags import Flag
 from bailiwick.accounts.moves import (
@@ -193,6 +194,16 @@ class Desk:
         with self.database.changing(by, "looks at it") as change:
             cases.look(change, case)
 
+    def add_note(self, case: str, text: str, *, by: str) -> None:
+        """Write a note on a case, for others who look at it; open or decided."""
+        with self.database.changing(by, "writes a note") as change:
+            cases.add_note(change, case, text)
+
+    def notes(self, case: str) -> list[cases.Note]:
+        """Read the notes of a case, oldest first."""
+        with reading(self.database.engine) as connection:
+            return cases.notes_of(connection, case)
+
     def extend(self, case: str, *, by: str, reason: str) -> None:
         """Give a review more time before it ends as not proven; once."""
         with self.database.changing(by, reason) as change:
@@ -222,9 +233,16 @@ class Desk:
             return appeals.view(connection, token, milliseconds(self.database.now()))
 
     def submit_appeal(
-        self, token: str, text: str, evidence: Mapping[str, Sequence[str]] | None = None
+        self,
+        token: str,
+        text: str,
+        evidence: Mapping[str, Sequence[str]] | None = None,
+        papers: Sequence[bytes] = (),
     ) -> AppealView:
-        """Object to what a notice told, with new evidence (self-declared) if there is any."""
+        """Object to what a notice told, with new evidence (self-declared) if there is any, and
+        documents.
+        """
+        documents.check(papers)
         with self.database.changing("appellant", "appeals") as change:
             found = appeals.to_submit(change, token, text)
             write_statements(change, _declared(change, found.account_id, evidence or {}))
@@ -232,7 +250,7 @@ class Desk:
             standing = read_standing(change.connection, account, self.database.now())
             facts = [one.as_dict() for one in standing.items]
             appeals.submit(
-                change, found, text, facts, self.rules.policy.review, self.rules.revision
+                change, found, text, facts, self.rules.policy.review, self.rules.revision, papers
             )
         return self.appeal(token)
 
@@ -241,6 +259,21 @@ class Desk:
         with reading(self.database.engine) as connection:
             row = appeals.of_case(connection, case)
             return personal.read_words(connection, row.text_id) if row is not None else None
+
+    def documents(self, case: str) -> list[DocumentRow]:
+        """List the documents that came with the appeal of a case."""
+        with reading(self.database.engine) as connection:
+            row = cases.find_case(connection, case)
+            return documents.of_case(connection, row.account_id, case)
+
+    def document(self, case: str, identity: str) -> tuple[str, bytes] | None:
+        """Read a document of a case, with its media type; ``None``: it is not there any more."""
+        with reading(self.database.engine) as connection:
+            row = cases.find_case(connection, case)
+            found = documents.of_case(connection, row.account_id, case)
+            kind = next((one.type for one in found if one.id == identity), None)
+            content = documents.content_of(connection, identity) if kind else None
+        return (kind, content) if kind and content is not None else None
 
     def _decide_appeal(self, change: Change, case: Row[Any], disposition: str) -> Decided:
         row = appeals.of_case(change.connection, case.id)

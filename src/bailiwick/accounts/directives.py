@@ -9,7 +9,7 @@ change. ``reset_clock`` is for a clock that once ran ahead; that stays on record
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,8 +21,11 @@ from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.engine import reading, writing
 from bailiwick.accounts.values import AUTOMATION, Checks, SamePerson, milliseconds, moment
+from bailiwick.catalog import Catalog
 from bailiwick.errors import InvalidInput
 from bailiwick.places import canonical, suggestions
+from bailiwick.policy import Policy, RuleEffect, matching
+from bailiwick.shapes import did_you_mean
 
 LONGEST_EXEMPTION: Final = timedelta(days=366)
 
@@ -238,6 +241,26 @@ class Directives:
         with self._database.changing(by, reason) as change:
             change.record(None, "clock.reset", {"latest_at": latest_at(change.connection)})
             change.connection.execute(update(schema.counter).values(latest_at=change.at))
+
+
+def check_models(models: Iterable[str], catalog: Catalog) -> None:
+    """Refuse names and patterns that match no model: an order must do something."""
+    for text in models:
+        if not matching(text, catalog):
+            raise InvalidInput.of(
+                f"`{ascii(text[:80])[1:-1]}` matches no model of the catalogue",
+                did_you_mean(text, catalog.models) or "see `bailiwick catalog list`",
+            )
+
+
+def check_exempt_rule(rule: str, policy: Policy) -> None:
+    """Refuse the id of a rule that the policy does not have, or that exempts nobody."""
+    known = {one.id for one in policy.rules if one.effect is RuleEffect.EXEMPT}
+    if rule not in known:
+        raise InvalidInput.of(
+            f"the policy has no exempt rule `{ascii(rule[:80])[1:-1]}`",
+            did_you_mean(rule, known) or f"it has: {', '.join(sorted(known)) or 'none'}",
+        )
 
 
 def in_force(connection: Connection, now: datetime) -> InForce:

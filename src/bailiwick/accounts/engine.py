@@ -119,6 +119,7 @@ def _sqlite_engine(file: Path, *, create: bool) -> Engine:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what was erased is not left in a page
         return connection
 
     engine = create_engine(

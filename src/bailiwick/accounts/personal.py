@@ -15,7 +15,6 @@ from bailiwick.accounts.change import Change
 
 CONTACT = "contact"
 """Kind of the e-mail address that notices go to."""
-MOST_CHARACTERS = 20_000
 
 _table = schema.personal
 
@@ -28,6 +27,11 @@ def commitment(salt: bytes, value: str) -> str:
 def keep_personal(change: Change, account: str, kind: str, value: str) -> str:
     """Keep a raw value; returns the commitment to it."""
     return _keep(change, account, kind, value)[1]
+
+
+def keep_both(change: Change, account: str, kind: str, value: str) -> tuple[str, str]:
+    """Keep a value; returns the id under which it is found, and the commitment to it."""
+    return _keep(change, account, kind, value)
 
 
 def keep_words(change: Change, account: str, kind: str, value: str) -> str:

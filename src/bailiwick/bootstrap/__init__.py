@@ -19,7 +19,7 @@ from bailiwick.bootstrap.packs import find_pack, pack_names
 from bailiwick.bootstrap.text import read_text
 
 if TYPE_CHECKING:
-    from bailiwick.bootstrap.build import Built, build_world
+    from bailiwick.bootstrap.build import Built, build_world, noting
     from bailiwick.bootstrap.in_process import InProcess
     from bailiwick.bootstrap.logs import configure_logging
     from bailiwick.bootstrap.notices import make_transport
@@ -28,18 +28,20 @@ if TYPE_CHECKING:
     from bailiwick.bootstrap.run import preflight, run_gateway
     from bailiwick.bootstrap.service import run_service
     from bailiwick.bootstrap.upstreams import find_key, gateway_options
+    from bailiwick.bootstrap.watch import Watcher
     from bailiwick.bootstrap.worker import Worker, open_audit, open_pseudonyms
 
 __all__ = [
     "LoadedPolicy", "find_key", "find_pack", "load_organisation", "load_policy", "missing_lists",
     "pack_names", "read_catalog", "read_settings", "read_text", "with_prices",
-    "Built", "build_world", "Reloader", "ReloadStatus",
+    "Built", "Watcher", "build_world", "noting", "Reloader", "ReloadStatus",
     "InProcess", "Worker", "configure_logging", "gateway_options", "make_transport", "open_audit",
     "open_pseudonyms", "preflight", "run_gateway", "run_service",
 ]  # fmt: skip
 
 _LATER = {
-    **dict.fromkeys(("Built", "build_world"), "build"),
+    **dict.fromkeys(("Built", "build_world", "noting"), "build"),
+    "Watcher": "watch",
     "InProcess": "in_process",
     "configure_logging": "logs",
     "make_transport": "notices",

@@ -17,9 +17,10 @@ from bailiwick.accounts import (
     show_account,
     upgrade,
 )
-from bailiwick.bootstrap import read_settings
+from bailiwick.bootstrap import read_settings, read_text
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.documents import parse_document
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.facts import read_time
 
@@ -59,9 +60,22 @@ def _url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
 
 
-def acting(by: str | None) -> str:
-    """Name who acts."""
-    return by or getpass.getuser()
+def acting(by: str | None, config: Path | None) -> str:
+    """Name who acts. Where the settings name a users file, only somebody who is in it can."""
+    name = by or getpass.getuser()
+    file = config or DEFAULT_CONFIG
+    users = read_settings(file).console.users if file.exists() else None
+    if users is None:
+        return name
+    from bailiwick.console import read_people
+
+    person = read_people(parse_document(read_text(users), str(users))).find(name)
+    if person is None:
+        raise InvalidInput.of(
+            f"`{name}` is not in the users file `{users}`",
+            "give the name of a person there with --by; the file is `console.users`",
+        )
+    return person.name
 
 
 @app.command()
@@ -83,7 +97,13 @@ def add(
     accounts = opened(config, database, secret, create=True)
     kind = "organisation" if organisation else "account"
     made = accounts.add_account(
-        name, id=id, kind=kind, parent=parent, status=status, actor=acting(by), reason=reason
+        name,
+        id=id,
+        kind=kind,
+        parent=parent,
+        status=status,
+        actor=acting(by, config),
+        reason=reason,
     )
     say(made)
 
@@ -114,11 +134,11 @@ def key(
     if revoke is not None:
         if revoke not in {one.id for one in show_account(accounts, account).keys}:
             raise InvalidInput.of(f"account `{account}` has no key `{revoke}`")
-        accounts.revoke_key(revoke, actor=acting(by), reason=reason)
+        accounts.revoke_key(revoke, actor=acting(by, config), reason=reason)
         say(f"revoked {escape(revoke)}")
         return
     until = read_time(expires) if expires else None
-    made = accounts.add_key(account, actor=acting(by), reason=reason, expires_at=until)
+    made = accounts.add_key(account, actor=acting(by, config), reason=reason, expires_at=until)
     if as_json:
         say_json({"id": made.id, "account": made.account, "key": made.raw})
     else:
@@ -153,6 +173,21 @@ def show(
         say_json(asdict(details))
     else:
         _say_account(details)
+
+
+@app.command()
+def erase(
+    account: Account,
+    reason: Reason,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    by: By = None,
+) -> None:
+    """Erase what is personal of an account: raw values, contact, words and documents of appeals."""
+    accounts = opened(config, database, secret)
+    count = accounts.erase_personal(account, actor=acting(by, config), reason=reason)
+    say(f"erased {count} values of {escape(account)}; its evidence and history stay")
 
 
 def _say_account(details: AccountDetails) -> None:
@@ -216,7 +251,7 @@ def set_command(
     """Set evidence, labels or the contact of an account."""
     accounts = opened(config, database, secret)
     until = read_time(expires) if expires else None
-    actor = acting(by)
+    actor = acting(by, config)
     pairs = [pair(text) for text in evidence or ()]
     if not (pairs or label or unlabel or contact):
         raise BailiwickError("nothing to set", "give --evidence, --label, --unlabel or --contact")

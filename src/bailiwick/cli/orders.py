@@ -1,21 +1,23 @@
 """``bailiwick order`` and ``bailiwick exempt``: what is put in force beside the policy."""
 
-import getpass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bailiwick.accounts import Directives, StoredExemption, StoredOrder
+from bailiwick.accounts import (
+    Directives,
+    StoredExemption,
+    StoredOrder,
+    check_exempt_rule,
+    check_models,
+)
 from bailiwick.bootstrap import LoadedPolicy, load_policy, read_settings
-from bailiwick.cli.accounts import DEFAULT_CONFIG, By, Database, Reason, Secret, opened
+from bailiwick.cli.accounts import DEFAULT_CONFIG, By, Database, Reason, Secret, acting, opened
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import OK, say, say_json, say_table
-from bailiwick.errors import InvalidInput
 from bailiwick.facts import read_time
-from bailiwick.policy import RuleEffect, matching
-from bailiwick.shapes import did_you_mean
 
 order = typer.Typer(
     no_args_is_help=True, help="Emergency orders: switch models off, from now, and on again."
@@ -66,7 +68,7 @@ def off(
     _check_models(models, config, database)
     identity = _directives(config, database, secret).switch_off(
         models,
-        by=by or getpass.getuser(),
+        by=acting(by, config),
         reason=reason,
         review_by=read_time(review_by) if review_by else datetime.now(UTC) + REVIEW_WITHIN,
         until=read_time(ends) if ends else None,
@@ -88,9 +90,7 @@ def on(
     secret: Secret = None,
 ) -> None:
     """Lift an order."""
-    _directives(config, database, secret).switch_on(
-        identity, by=by or getpass.getuser(), reason=reason
-    )
+    _directives(config, database, secret).switch_on(identity, by=acting(by, config), reason=reason)
     say(f"{identity}: lifted")
 
 
@@ -143,7 +143,7 @@ def add(
     _check_rule(rule, config, database)
     identity = _directives(config, database, secret).add_exemption(
         rule,
-        by=by or getpass.getuser(),
+        by=acting(by, config),
         reason=reason,
         until=read_time(until),
         from_=read_time(begins) if begins else None,
@@ -162,7 +162,7 @@ def approve(
 ) -> None:
     """Approve what another person proposed."""
     found = _directives(config, database, secret)
-    found.approve_exemption(identity, by=by or getpass.getuser(), reason=reason)
+    found.approve_exemption(identity, by=acting(by, config), reason=reason)
     say(f"{identity}: approved")
 
 
@@ -177,7 +177,7 @@ def revoke(
 ) -> None:
     """End an exemption, or withdraw a proposal."""
     found = _directives(config, database, secret)
-    found.revoke_exemption(identity, by=by or getpass.getuser(), reason=reason)
+    found.revoke_exemption(identity, by=acting(by, config), reason=reason)
     say(f"{identity}: ended")
 
 
@@ -232,33 +232,21 @@ def clock(
     secret: Secret = None,
 ) -> None:
     """Take this machine's clock for right again, after one that ran ahead wrote to the database."""
-    _directives(config, database, secret).reset_clock(by=by or getpass.getuser(), reason=reason)
+    _directives(config, database, secret).reset_clock(by=acting(by, config), reason=reason)
     say("the clock is taken for right from now on; that is on record")
 
 
 def _check_models(models: list[str], config: Path | None, database: str | None) -> None:
     """Refuse names that mean nothing, where the settings say which catalogue there is."""
     loaded = _policy(config, database)
-    if loaded is None:
-        return
-    for text in models:
-        if not matching(text, loaded.catalog):
-            raise InvalidInput.of(
-                f"`{text}` matches no model of the catalogue",
-                did_you_mean(text, loaded.catalog.models) or "see `bailiwick catalog list`",
-            )
+    if loaded is not None:
+        check_models(models, loaded.catalog)
 
 
 def _check_rule(rule: str, config: Path | None, database: str | None) -> None:
     loaded = _policy(config, database)
-    if loaded is None:
-        return
-    known = {one.id for one in loaded.policy.rules if one.effect is RuleEffect.EXEMPT}
-    if rule not in known:
-        raise InvalidInput.of(
-            f"the policy has no exempt rule `{rule}`",
-            did_you_mean(rule, known) or f"it has: {', '.join(sorted(known)) or 'none'}",
-        )
+    if loaded is not None:
+        check_exempt_rule(rule, loaded.policy)
 
 
 def _policy(config: Path | None, database: str | None) -> LoadedPolicy | None:

@@ -10,7 +10,16 @@ from rich.markup import escape
 
 from bailiwick.accounts import TIERS, AccountDatabase
 from bailiwick.bootstrap import load_policy, read_settings, read_text
-from bailiwick.cli.accounts import DEFAULT_CONFIG, By, Database, Expires, Reason, Secret, opened
+from bailiwick.cli.accounts import (
+    DEFAULT_CONFIG,
+    By,
+    Database,
+    Expires,
+    Reason,
+    Secret,
+    acting,
+    opened,
+)
 from bailiwick.cli.options import AsJson, At, Config, moment
 from bailiwick.cli.output import FAILED, OK, err, say, say_json, say_table
 from bailiwick.errors import BailiwickError, InvalidInput
@@ -89,9 +98,9 @@ def apply(
     graph, found = judged(files, rule, policy, config, at)
     pairs = [_pair(text, found) for text in account]
     accounts = opened(config, database, secret)
-    until = read_time(expires) if expires else None
+    until, actor = read_time(expires) if expires else None, acting(by, config)
     for name, node in pairs:
-        _write(accounts, name, found, node, tier, source, until, by, f"{reason}: {node}")
+        _write(accounts, name, found, node, tier, source, until, actor, f"{reason}: {node}")
     if as_json:
         say_json([{"account": name, "outcome": found.outcome(node)} for name, node in pairs])
         return
@@ -162,16 +171,14 @@ def _write(
     tier: str,
     source: str,
     until: datetime | None,
-    by: str | None,
+    by: str,
     reason: str,
 ) -> None:
-    import getpass
-
     accounts.set_evidence(
         account,
         OWNERSHIP_PREFIX + found.rule.name,
         [found.outcome(node)],
-        actor=by or getpass.getuser(),
+        actor=by,
         reason=reason,
         source=source,
         tier=tier,

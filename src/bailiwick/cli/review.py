@@ -21,7 +21,7 @@ from bailiwick.accounts import (
     sweep,
     transparency_report,
 )
-from bailiwick.bootstrap import load_policy, make_transport, read_settings
+from bailiwick.bootstrap import load_policy, read_settings
 from bailiwick.cli.accounts import (
     DEFAULT_CONFIG,
     Account,
@@ -75,7 +75,7 @@ def status(
 ) -> None:
     """Change a status, or propose it where that takes a second person."""
     moved = desk(config, database, secret, policy).request_status(
-        account, to, by=acting(by), code=code, reason=reason, case=case
+        account, to, by=acting(by, config), code=code, reason=reason, case=case
     )
     _say_moved(moved)
 
@@ -104,7 +104,7 @@ def approve(
 ) -> None:
     """Approve what another person proposed, and carry it out."""
     opened_desk = desk(config, database, secret, policy)
-    _say_moved(opened_desk.approve(proposal, by=acting(by), reason=reason))
+    _say_moved(opened_desk.approve(proposal, by=acting(by, config), reason=reason))
 
 
 @app.command()
@@ -118,7 +118,7 @@ def refuse(
     by: By = None,
 ) -> None:
     """Refuse a proposal, or withdraw your own."""
-    desk(config, database, secret, policy).refuse(proposal, by=acting(by), reason=reason)
+    desk(config, database, secret, policy).refuse(proposal, by=acting(by, config), reason=reason)
     say(f"refused {escape(proposal)}")
 
 
@@ -226,11 +226,11 @@ def case(
     """Show a case with its evidence; take, extend or decide it."""
     opened_desk = desk(config, database, secret, policy)
     if take:
-        opened_desk.take(case, by=acting(by))
+        opened_desk.take(case, by=acting(by, config))
     if extend:
-        opened_desk.extend(case, by=acting(by), reason=reason)
+        opened_desk.extend(case, by=acting(by, config), reason=reason)
     if decide is not None:
-        decided = opened_desk.decide(case, decide, by=acting(by), reason=reason)
+        decided = opened_desk.decide(case, decide, by=acting(by, config), reason=reason)
         say(f"{escape(case)}: {decided.disposition}")
         if decided.moved is not None:
             _say_moved(decided.moved)
@@ -277,7 +277,11 @@ def impact_command(
 ) -> None:
     """Show who would change under a policy, without changing anybody."""
     opened_desk = desk(config, database, secret, policy)
-    found = confirm(opened_desk, by=acting(by), reason=reason) if confirmed else impact(opened_desk)
+    found = (
+        confirm(opened_desk, by=acting(by, config), reason=reason)
+        if confirmed
+        else impact(opened_desk)
+    )
     if as_json:
         say_json(
             {
@@ -333,6 +337,8 @@ def _send_notices(opened_desk: Desk, config: Path | None, database: str | None) 
     said = read_settings(file).accounts.notices
     if said is None:
         return
+    from bailiwick.bootstrap import make_transport  # it needs what a gateway needs
+
     sent, unsent = deliver_notices(opened_desk.database, make_transport(said, os.environ))
     if sent:
         say(f"{sent} notices sent")

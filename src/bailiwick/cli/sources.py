@@ -30,7 +30,7 @@ def import_file(
     from bailiwick.accounts.sources import import_evidence
 
     accounts = opened(config, database, secret)
-    actor = acting(by)
+    actor = acting(by, config)
     count = import_evidence(
         accounts, read_text(file), str(file), actor=actor, reason=reason, dry=dry_run
     )
@@ -55,5 +55,5 @@ def link(
     from bailiwick.accounts.sources import link_owner
 
     accounts = opened(config, database, secret)
-    link_owner(accounts, sender, customer, account, actor=acting(by), reason=reason)
+    link_owner(accounts, sender, customer, account, actor=acting(by, config), reason=reason)
     say(f"linked {escape(sender)} {escape(customer)} to {escape(account)}")

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bailiwick.console.people import ROLES, hash_password, is_name
+from bailiwick.console.people import ROLES, hash_password, is_name, read_people
 from bailiwick.console.webhooks import Sender, WebhookOptions, make_webhooks_app
 
 if TYPE_CHECKING:
     from bailiwick.console.serve import serve_appeals, serve_console, serve_webhooks
 
 __all__ = [
-    "ROLES", "hash_password", "is_name", "serve_appeals", "serve_console",
+    "ROLES", "hash_password", "is_name", "read_people", "serve_appeals", "serve_console",
     "serve_webhooks",
     "Sender", "WebhookOptions", "make_webhooks_app",
 ]  # fmt: skip

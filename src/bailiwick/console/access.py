@@ -1,6 +1,7 @@
 """Who is asking, and whether they may: the one door that every route has."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from bailiwick.accounts import Desk
+from bailiwick.console.follow import Office
 from bailiwick.console.oidc import Oidc
 from bailiwick.console.people import People, Person
 from bailiwick.console.sessions import Sessions
@@ -27,11 +29,12 @@ class Door:
 
     def __init__(
         self,
-        people: People,
+        people: Callable[[], People],
         oidc: Oidc | None = None,
         idle: timedelta = timedelta(minutes=30),
         longest: timedelta = timedelta(hours=12),
     ) -> None:
+        """``people`` gives those who may log in at the moment."""
         self._people, self._oidc = people, oidc
         self.sessions = Sessions(idle, longest)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -42,7 +45,7 @@ class Door:
         free = self._limiter.hit(PER_SOURCE, "source", source)
         if not free or not self._limiter.hit(PER_NAME, "name", named):
             raise HTTPException(429, "too many attempts", {"Retry-After": "300"})
-        person = self._people.verify(name, password)
+        person = self._people().verify(name, password)
         if person is None:
             raise HTTPException(401, "the name or the password is wrong")
         self._limiter.clear(PER_NAME, "name", named)
@@ -51,10 +54,17 @@ class Door:
     def find(self, token: str) -> Person | None:
         """Find who holds a token."""
         if self._oidc is None or token.count(".") != 2:
-            return self.sessions.find(token)
+            return self._of_session(token)
         person = self._oidc.verify(token)
-        if person is None or self._people.knows(person.name):
+        if person is None or self._people().knows(person.name):
             return None  # two people must never be one name
+        return person
+
+    def _of_session(self, token: str) -> Person | None:
+        person = self.sessions.find(token)
+        if person is not None and not self._people().still(person):
+            self.sessions.end(token)
+            return None
         return person
 
 
@@ -81,9 +91,16 @@ def who(request: Request, bearer: Bearer) -> Person:
     return person
 
 
-def _desk(request: Request) -> Desk:
-    found: Desk = request.app.state.desk
+def _office(request: Request) -> Office:
+    found: Office = request.app.state.office()
     return found
+
+
+AnyOffice = Annotated[Office, Depends(_office)]
+
+
+def _desk(office: AnyOffice) -> Desk:
+    return office.desk
 
 
 AnyDesk = Annotated[Desk, Depends(_desk)]

@@ -1,15 +1,39 @@
 """Accounts, their keys, evidence and labels, and the report, over HTTP."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Path, Query
 
-from bailiwick.accounts import list_accounts, show_account, transparency_report
+from bailiwick.accounts import (
+    Impact,
+    confirm,
+    impact,
+    list_accounts,
+    show_account,
+    transparency_report,
+)
+from bailiwick.accounts.sources import import_evidence
 from bailiwick.console.access import Admin, AnyDesk, Approver, Reviewer, Viewer
-from bailiwick.console.bodies import ID, Body, NewAccount, NewEvidence, NewLabel, Time, Until
+from bailiwick.console.bodies import (
+    ID,
+    Agreement,
+    Body,
+    NewAccount,
+    NewContact,
+    NewEvidence,
+    NewImport,
+    NewLabel,
+    Time,
+    Until,
+)
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
+LARGER: Final[Mapping[str, int]] = {"/v1/evidence/import": 16 * 1024 * 1024}
+"""Bytes that a body may have where it may have more than elsewhere."""
+MOST_STEPS: Final = 1000
+"""Changes that one answer names."""
 Account = Annotated[str, Path(pattern=ID)]
 
 
@@ -67,6 +91,54 @@ def set_evidence(account: Account, body: NewEvidence, desk: AnyDesk, by: Reviewe
         tier=body.tier, observed_at=body.observed_at, expires_at=body.expires_at,
         against_interest=body.against_interest,
     )  # fmt: skip
+
+
+@router.put("/accounts/{account}/contact", status_code=204)
+def set_contact(account: Account, body: NewContact, desk: AnyDesk, by: Approver) -> None:
+    """Say where notices go. An appeal's link goes there too, so it takes an approver."""
+    desk.database.set_contact(account, body.contact, actor=by, reason=body.reason)
+
+
+@router.post("/accounts/{account}/erase")
+def erase(account: Account, body: Body, desk: AnyDesk, by: Admin) -> dict[str, int]:
+    """Erase everything personal of an account; evidence and history stay."""
+    return {"erased": desk.database.erase_personal(account, actor=by, reason=body.reason)}
+
+
+@router.post("/evidence/import")
+def import_rows(body: NewImport, desk: AnyDesk, by: Reviewer) -> dict[str, Any]:
+    """Import statements about many accounts, as `bailiwick accounts import` does: all or none."""
+    count = import_evidence(
+        desk.database, body.text, f"import.{body.format}", actor=by, reason=body.reason,
+        dry=body.dry_run,
+    )  # fmt: skip
+    return {"statements": count, "dry_run": body.dry_run}
+
+
+@router.get("/impact")
+def show_impact(desk: AnyDesk, _by: Viewer) -> dict[str, Any]:
+    """Show whom automation would change now, and whether a person must agree first."""
+    return _impact(impact(desk))
+
+
+@router.post("/impact/confirm")
+def confirm_impact(body: Agreement, desk: AnyDesk, by: Approver) -> dict[str, Any]:
+    """Agree to so many changes for the worse, as they were shown; the next sweep makes them."""
+    if impact(desk).adverse != body.adverse:
+        raise HTTPException(409, "the impact is another one by now; look again")
+    return _impact(confirm(desk, by=by, reason=body.reason))
+
+
+def _impact(found: Impact) -> dict[str, Any]:
+    steps = [
+        {"account": one.account, "from": one.source, "to": one.target, "code": one.code}
+        for one in found.steps[:MOST_STEPS]
+    ]
+    return {
+        "accounts": found.accounts, "changes": len(found.steps), "adverse": found.adverse,
+        "allowed": found.allowed, "agreed": found.agreed,
+        "needs_confirmation": found.needs_confirmation, "steps": steps,
+    }  # fmt: skip
 
 
 @router.put("/accounts/{account}/labels/{label}", status_code=204)

@@ -4,22 +4,40 @@ Nothing else is asked for, so it works while the account is suspended. Unknown a
 get the same answer.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request
+from fastapi import (
+    APIRouter,
+    FastAPI,
+    File,
+    Form,
+    Request,
+    UploadFile,
+)
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.types import ASGIApp
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bailiwick.accounts import AppealView, Desk, NoSuchAppeal
+from bailiwick.accounts import (
+    AccountsUnavailable,
+    AppealView,
+    Desk,
+    NoSuchAppeal,
+    decoded_documents,
+    token_hash,
+)
 from bailiwick.console.access import AnyDesk
-from bailiwick.console.errors import answer_errors
-from bailiwick.console.guard import Guard
+from bailiwick.console.errors import answer_errors, refusal
+from bailiwick.console.follow import Office
+from bailiwick.console.guard import MOST_BYTES as SMALL_BYTES
+from bailiwick.console.guard import Guard, limited
 from bailiwick.errors import InvalidInput
 from bailiwick.location import ClientAddress, TrustedProxies, client_address
 
@@ -32,6 +50,10 @@ KINDS: Final[Mapping[str, str]] = {
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("bailiwick.console"), autoescape=True, undefined=StrictUndefined
 )
+MOST_BYTES: Final = 24 * 1024 * 1024
+"""A form or body with three documents of 5 MiB, also in Base64."""
+AWAY: Final = "appeals cannot be reached now; nothing is lost, and the link stays good: try again"
+_TOKEN: Final = re.compile(r"^/(?:v1/appeals|appeal)/([^/]+)$")
 router = APIRouter()
 
 
@@ -43,10 +65,14 @@ class AppealBody(BaseModel):
     text: str = Field(max_length=8000)
     evidence: dict[str, Annotated[list[str], Field(max_length=8)]] = {}
     """Places by kind: billing, registered, tax."""
+    documents: Annotated[
+        list[Annotated[str, Field(max_length=7_000_000)]], Field(max_length=3)
+    ] = []
+    """Documents in Base64: PDF, PNG or JPEG, at most 5 MiB each."""
 
 
 class Pace:
-    """How often one address may come."""
+    """How often one address may come, and how often anybody with one token."""
 
     def __init__(
         self, reads: int, writes: int, trusted: TrustedProxies, header: str = "x-forwarded-for"
@@ -55,11 +81,13 @@ class Pace:
         self._reads, self._writes = RateLimitItemPerMinute(reads), RateLimitItemPerHour(writes)
         self._trusted, self._header = trusted, header
 
-    def check(self, request: Request) -> None:
-        """Hold who comes too often."""
-        item = self._reads if request.method in {"GET", "HEAD"} else self._writes
-        if not self._limiter.hit(item, request.method, self._source(request)):
-            raise HTTPException(429, "too many requests; come again later", {"Retry-After": "60"})
+    def admits(self, request: Request, token: str | None) -> bool:
+        """Whether this is not too often."""
+        reads = request.method in {"GET", "HEAD"}
+        item, kind = (self._reads, "read") if reads else (self._writes, "write")
+        if not self._limiter.hit(item, kind, "address", self._source(request)):
+            return False
+        return token is None or self._limiter.hit(item, kind, "token", token_hash(token).hex())
 
     def _source(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
@@ -67,20 +95,45 @@ class Pace:
         return str(found.address) if isinstance(found, ClientAddress) else peer
 
 
-def _paced(request: Request) -> None:
-    request.app.state.pace.check(request)
+class Doorstep:
+    """Holds who comes too often, and large bodies without a good token, before anything is read."""
+
+    def __init__(self, app: ASGIApp, office: Callable[[], Office], pace: Pace) -> None:
+        self._app, self._office, self._pace = app, office, pace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        found = _TOKEN.search(scope["path"])
+        token = found[1] if found else None
+        if not self._pace.admits(request, token):
+            answer = refusal(429, "too_many", "too many requests; come again later")
+            answer.headers["retry-after"] = "60"
+            await answer(scope, receive, send)
+            return
+        large = request.method == "POST" and await run_in_threadpool(self._is_good, token)
+        await self._app(scope, limited(receive, MOST_BYTES if large else SMALL_BYTES), send)
+
+    def _is_good(self, token: str | None) -> bool:
+        try:
+            return token is not None and self._office().desk.appeal(token).may_submit
+        except (NoSuchAppeal, AccountsUnavailable):
+            return False
 
 
-def make_appeals_app(desk: Desk, pace: Pace) -> ASGIApp:
+def make_appeals_app(office: Callable[[], Office], pace: Pace) -> ASGIApp:
     """Make the app: the page, and the same as JSON."""
     app = FastAPI(
         title="Bailiwick appeals", openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False,
     )  # fmt: skip
-    app.state.desk, app.state.pace = desk, pace
-    app.include_router(router, dependencies=[Depends(_paced)])
+    app.state.office = office
+    app.include_router(router)
     answer_errors(app)
-    return Guard(app)
+    return Guard(Doorstep(app, office, pace), most=MOST_BYTES)
 
 
 @router.get("/v1/appeals/{token}")
@@ -92,7 +145,8 @@ def show(token: str, desk: AnyDesk) -> dict[str, Any]:
 @router.post("/v1/appeals/{token}", status_code=201)
 def submit(token: str, body: AppealBody, desk: AnyDesk) -> dict[str, Any]:
     """Object."""
-    return _shown(_submit(desk, token, body.text, body.evidence))
+    papers = decoded_documents(body.documents)
+    return _shown(_submit(desk, token, body.text, body.evidence, papers))
 
 
 @router.get("/appeal/{token}", response_class=HTMLResponse)
@@ -100,8 +154,8 @@ def page(token: str, desk: AnyDesk) -> HTMLResponse:
     """Show the page of a token."""
     try:
         return _page(desk.appeal(token))
-    except NoSuchAppeal as error:
-        return _page(None, [error.message, error.help or ""], 404)
+    except (NoSuchAppeal, AccountsUnavailable) as error:
+        return _problem(error)
 
 
 @router.post("/appeal/{token}", response_class=HTMLResponse)
@@ -112,19 +166,27 @@ def submit_page(
     billing: Annotated[str, Form(max_length=40)] = "",
     registered: Annotated[str, Form(max_length=40)] = "",
     tax: Annotated[str, Form(max_length=40)] = "",
+    documents: Annotated[list[UploadFile] | None, File()] = None,
 ) -> HTMLResponse:
     """Object on the page."""
     given = {"billing": billing, "registered": registered, "tax": tax}
     evidence = {kind: [value.strip()] for kind, value in given.items() if value.strip()}
     try:
-        return _page(_submit(desk, token, text, evidence))
-    except NoSuchAppeal as error:
-        return _page(None, [error.message, error.help or ""], 404)
+        papers = [content for one in documents or () if (content := one.file.read())]
+        return _page(_submit(desk, token, text, evidence, papers))
+    except (NoSuchAppeal, AccountsUnavailable) as error:
+        return _problem(error)
     except InvalidInput as error:
         return _page(desk.appeal(token), [str(one) for one in error.problems], 422, text, given)
 
 
-def _submit(desk: Desk, token: str, text: str, evidence: Mapping[str, Sequence[str]]) -> AppealView:
+def _submit(
+    desk: Desk,
+    token: str,
+    text: str,
+    evidence: Mapping[str, Sequence[str]],
+    papers: Sequence[bytes] = (),
+) -> AppealView:
     desk.appeal(token)  # whether there is one is said before anything else
     strange = set(evidence) - set(KINDS)
     if strange or not text.strip() or len(text) > 8000 or "\0" in text:
@@ -132,7 +194,7 @@ def _submit(desk: Desk, token: str, text: str, evidence: Mapping[str, Sequence[s
             "say why you object, in at most 8000 characters",
             f"you can declare: {', '.join(KINDS)}",
         )
-    return desk.submit_appeal(token, text, evidence)
+    return desk.submit_appeal(token, text, evidence, papers)
 
 
 def _shown(view: AppealView) -> dict[str, Any]:
@@ -141,6 +203,14 @@ def _shown(view: AppealView) -> dict[str, Any]:
         "until": view.until, "submitted_at": view.submitted_at, "answer": view.answer,
         "may_submit": view.may_submit, "notice": view.notice,
     }  # fmt: skip
+
+
+def _problem(error: NoSuchAppeal | AccountsUnavailable) -> HTMLResponse:
+    if isinstance(error, NoSuchAppeal):
+        return _page(None, [error.message, error.help or ""], 404)
+    page = _page(None, [AWAY], 503)
+    page.headers["retry-after"] = "5"
+    return page
 
 
 def _page(

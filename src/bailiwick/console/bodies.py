@@ -1,7 +1,7 @@
 """What requests carry. Who acts is never among it: that is whoever is logged in."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -68,6 +68,35 @@ class NewEvidence(Until):
     tier: str = "T3"
     observed_at: Time | None = None
     against_interest: bool = False
+
+
+class NewContact(Body):
+    """Where notices go."""
+
+    contact: str = Field(max_length=254)
+
+
+class NewImport(Body):
+    """Statements about accounts, as a file of them has them."""
+
+    format: Literal["csv", "json"]
+    text: str = Field(max_length=16_000_000)
+    dry_run: bool = False
+    """Check, and change nothing."""
+
+
+class Agreement(Body):
+    """To how many changes for the worse somebody agrees."""
+
+    adverse: int = Field(ge=0, le=100_000_000)
+
+
+class NewNote(BaseModel):
+    """A note on a case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(max_length=4000)
 
 
 class NewStatus(Body):

@@ -16,6 +16,7 @@ CODES: Final = {
     403: "not_permitted",
     404: "not_found",
     405: "method_not_allowed",
+    409: "changed",
     413: "too_large",
     429: "too_many",
 }

@@ -28,9 +28,15 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, origins: frozenset[str] | None = None, most: int = MOST_BYTES
+        self,
+        app: ASGIApp,
+        origins: frozenset[str] | None = None,
+        most: int = MOST_BYTES,
+        larger: Mapping[str, int] | None = None,
     ) -> None:
+        """``larger``: paths whose bodies may have more bytes than ``most``."""
         self._app, self._origins, self._most = app, origins, most
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,7 +48,8 @@ class Guard:
             await answer(scope, receive, _with_headers(send))
             return
         try:
-            await self._app(scope, _limited(receive, self._most), _with_headers(send))
+            most = self._larger.get(scope["path"], self._most)
+            await self._app(scope, limited(receive, most), _with_headers(send))
         except Exception as error:  # noqa: BLE001 - it is answered; what it says may be personal
             where = traceback.extract_tb(error.__traceback__)[-1]
             log.error("%s at %s:%s", type(error).__name__, where.filename, where.lineno)
@@ -54,10 +61,11 @@ class Guard:
         return not found <= self._origins
 
 
-def _limited(receive: Receive, most: int) -> Receive:
+def limited(receive: Receive, most: int) -> Receive:
+    """Give what is received, and not one byte more than ``most``."""
     taken = 0
 
-    async def limited() -> Message:
+    async def receiving() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
@@ -65,7 +73,7 @@ def _limited(receive: Receive, most: int) -> Receive:
             raise HTTPException(413, f"the body may have at most {most} bytes")
         return message
 
-    return limited
+    return receiving
 
 
 def _with_headers(send: Send) -> Send:

@@ -5,11 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from bailiwick.accounts import Directives
-from bailiwick.console.access import AnyDesk, Approver, Viewer
+from bailiwick.accounts import Directives, check_exempt_rule, check_models
+from bailiwick.console.access import AnyDesk, AnyOffice, Approver, Viewer
 from bailiwick.console.bodies import ID, Body, NewExemption, NewOrder
-from bailiwick.errors import InvalidInput
-from bailiwick.policy import RuleEffect
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 Identity = Annotated[str, Path(pattern=ID)]
@@ -22,9 +20,10 @@ def orders(desk: AnyDesk, _by: Viewer) -> list[dict[str, Any]]:
 
 
 @router.post("/orders", status_code=201)
-def switch_off(body: NewOrder, desk: AnyDesk, by: Approver) -> dict[str, str]:
+def switch_off(body: NewOrder, office: AnyOffice, by: Approver) -> dict[str, str]:
     """Switch models off, from now: ids, patterns, or `*`."""
-    made = Directives(desk.database).switch_off(
+    check_models(body.models, office.catalog)
+    made = Directives(office.desk.database).switch_off(
         body.models, by=by, reason=body.reason, review_by=body.review_by, until=body.until,
         places=body.places, except_accounts=body.except_accounts,
         except_labels=body.except_labels, except_places=body.except_places,
@@ -47,11 +46,7 @@ def exemptions(desk: AnyDesk, _by: Viewer, ended: bool = False) -> list[dict[str
 @router.post("/exemptions", status_code=201)
 def add_exemption(body: NewExemption, desk: AnyDesk, by: Approver) -> dict[str, str]:
     """Propose to approve an exempt rule of the policy for a time."""
-    known = {one.id for one in desk.rules.policy.rules if one.effect is RuleEffect.EXEMPT}
-    if body.rule not in known:
-        raise InvalidInput.of(
-            "the policy has no such exempt rule", f"it has: {', '.join(sorted(known)) or 'none'}"
-        )
+    check_exempt_rule(body.rule, desk.rules.policy)
     made = Directives(desk.database).add_exemption(
         body.rule, by=by, reason=body.reason, until=body.until, from_=body.from_
     )

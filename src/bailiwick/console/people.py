@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from argon2 import PasswordHasher
@@ -28,6 +28,8 @@ class Person:
     name: str
     """As it stands in the history."""
     role: str
+    proof: str = field(default="", compare=False, repr=False)
+    """What the login rests on; a session ends when it is no longer good."""
 
     def may(self, role: str) -> bool:
         """Whether the role includes another."""
@@ -50,6 +52,16 @@ class People:
     def knows(self, name: str) -> bool:
         """Whether somebody is called so, however it is written."""
         return name.casefold() in self._people
+
+    def find(self, name: str) -> Person | None:
+        """Find a person by name, however it is written."""
+        found = self._people.get(name.casefold())
+        return found[0] if found else None
+
+    def still(self, person: Person) -> bool:
+        """Whether who logged in is still in the file, in that role and by that password."""
+        found = self.find(person.name)
+        return found == person and found is not None and found.proof == person.proof
 
     def verify(self, name: str, password: str) -> Person | None:
         """Find who this is; it takes as long for a name that nobody has."""
@@ -84,7 +96,10 @@ def read_people(document: Document) -> People:
         if wrong is not None:
             problems.append(Problem(wrong, None, document.position(("users", index))))
         else:
-            found[one["name"].casefold()] = Person(one["name"], one["role"]), one["hash"]
+            found[one["name"].casefold()] = (
+                Person(one["name"], one["role"], one["hash"]),
+                one["hash"],
+            )
     if problems:
         raise InvalidInput(problems)
     return People(found)

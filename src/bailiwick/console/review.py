@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from sqlalchemy import Row
 
 from bailiwick.accounts import Moved
 from bailiwick.console.access import AnyDesk, Approver, Reviewer, Viewer
-from bailiwick.console.bodies import ID, Body, Decision, NewReview, NewStatus
+from bailiwick.console.bodies import ID, Body, Decision, NewNote, NewReview, NewStatus
 
 router = APIRouter(prefix="/v1", tags=["review"])
 Identity = Annotated[str, Path(pattern=ID)]
@@ -74,7 +74,30 @@ def cases(
 @router.get("/cases/{case}")
 def case(case: Identity, desk: AnyDesk, _by: Viewer) -> dict[str, Any]:
     """Show a case with its evidence, and of an appeal what the appellant wrote."""
-    return {**_row(desk.case(case)), "appellant_words": desk.appellant_words(case)}
+    return {
+        **_row(desk.case(case)),
+        "appellant_words": desk.appellant_words(case),
+        "documents": [asdict(one) for one in desk.documents(case)],
+        "notes": [asdict(one) for one in desk.notes(case)],
+    }
+
+
+@router.get("/cases/{case}/documents/{document}", response_class=Response)
+def document(case: Identity, document: Identity, desk: AnyDesk, _by: Reviewer) -> Response:
+    """Give a document that came with an appeal, to be saved and not to be shown by a browser."""
+    found = desk.document(case, document)
+    if found is None:
+        raise HTTPException(404, "the case has no such document, or it was erased")
+    kind, content = found
+    name = f"{document}.{kind.partition('/')[2]}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/cases/{case}/notes", status_code=204)
+def add_note(case: Identity, body: NewNote, desk: AnyDesk, by: Reviewer) -> None:
+    """Write a note on a case, for others who look at it."""
+    desk.add_note(case, body.text, by=by)
 
 
 @router.post("/cases/{case}/take", status_code=204)

@@ -21,10 +21,12 @@ from bailiwick.bootstrap import (
     configure_logging,
     find_key,
     load_policy,
+    noting,
     read_settings,
     read_text,
 )
 from bailiwick.console.access import Door
+from bailiwick.console.follow import Followed, Noting, Office
 from bailiwick.console.oidc import Oidc, OidcOptions
 from bailiwick.console.people import People, read_people
 from bailiwick.console.webhooks import Sender, WebhookOptions, make_webhooks_app
@@ -34,6 +36,7 @@ from bailiwick.settings import KeySettings, Settings
 
 log = logging.getLogger("bailiwick.console")
 HEADER_MS: Final = 10_000
+NOBODY: Final = People({})
 
 
 def serve_console(config: Path) -> None:
@@ -100,7 +103,7 @@ def _admin_app(config: Path) -> Any:
 
     settings = read_settings(config)
     configure_logging(settings.logging)
-    return make_admin_app(_desk(settings), _door(settings), settings.console.origin)
+    return make_admin_app(_office(settings), _door(settings), settings.console.origin)
 
 
 def _appeals_app(config: Path) -> Any:
@@ -113,14 +116,23 @@ def _appeals_app(config: Path) -> Any:
     pace = Pace(
         appeals.reads_per_minute, appeals.writes_per_hour, trusted, location.client_address_header
     )
-    return make_appeals_app(_desk(settings), pace)
+    return make_appeals_app(_office(settings), pace)
 
 
-def _desk(settings: Settings) -> Desk:
-    policy = load_policy(settings.policy, settings.catalog).policy
+def _office(settings: Settings) -> Followed[Office]:
+    """Open the desk, and follow the policy with every file that it names."""
     accounts = settings.accounts
     database = AccountDatabase.open(accounts.url, accounts.secret)
-    return Desk(database, policy, appeal_link=accounts.appeal_link)
+
+    def read(note: Noting) -> Office:
+        for path in (settings.policy, *settings.catalog):
+            note(path)
+        loaded = load_policy(settings.policy, settings.catalog, noting(note))
+        return Office(
+            Desk(database, loaded.policy, appeal_link=accounts.appeal_link), loaded.catalog
+        )
+
+    return Followed("policy", read, settings.reload.interval, settings.reload.settle)
 
 
 def _door(settings: Settings) -> Door:
@@ -130,19 +142,29 @@ def _door(settings: Settings) -> Door:
             "nobody could log in: there is neither `console.users` nor `console.oidc`",
             "`bailiwick console user NAME --role admin` makes a line of a users file",
         )
-    people = People({})
-    if console.users is not None:
-        people = read_people(parse_document(read_text(console.users), str(console.users)))
     said = console.oidc
     options = said and OidcOptions(
         said.issuer, said.audience, said.jwks, said.roles, said.name_claim, said.role_claim
     )
-    return Door(people, Oidc(options) if options else None, console.idle, console.longest)
+    oidc = Oidc(options) if options else None
+    return Door(_people(settings), oidc, console.idle, console.longest)
+
+
+def _people(settings: Settings) -> Callable[[], People]:
+    file = settings.console.users
+    if file is None:
+        return lambda: NOBODY
+
+    def read(note: Noting) -> People:
+        note(file)
+        return read_people(parse_document(read_text(file), str(file)))
+
+    return Followed("users file", read, settings.reload.interval, settings.reload.settle)
 
 
 def _serve(settings: Settings, listen: Any, make: Callable[[], Any]) -> None:
     configure_logging(settings.logging)
-    _desk(settings).database.close()
+    _office(settings)().desk.database.close()
     _check_free(listen.host, listen.port)
     multiprocessing.set_start_method("spawn", force=True)
     tls = listen.tls
