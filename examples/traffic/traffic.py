@@ -70,11 +70,14 @@ def make(folder: Path, rows: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(SEED)
     addresses = _Addresses(random)
-    for week in range(5):
-        days = range(week * 7, min(week * 7 + 7, DAYS))
+    weeks = [range(week * 7, min(week * 7 + 7, DAYS)) for week in range(5)]
+    weights = [[service.share * len(days) / DAYS for service in SERVICES] for days in weeks]
+    ends = np.round(rows * np.cumsum(weights)).astype(int)
+    many = np.diff(ends, prepend=0).reshape(len(weeks), -1)  # so that all parts together are `rows`
+    for week, days in enumerate(weeks):
         parts = [
-            _part(service, round(rows * service.share * len(days) / DAYS), days, random, addresses)
-            for service in SERVICES
+            _part(service, int(count), days, random, addresses)
+            for service, count in zip(SERVICES, many[week], strict=True)
         ]
         table = pa.concat_tables(parts).unify_dictionaries().sort_by("at")
         pq.write_table(

@@ -1,7 +1,7 @@
 """Read logs into traffic classes: the readers of replay, the classes of continuity."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from bailiwick.continuity import Rows, Traffic, TrafficBuilder
+from bailiwick.decision import Numbering
 from bailiwick.facts import OWNERSHIP_PREFIX, Fact
-from bailiwick.replay import Chunk, Described, Judge, Setting, Skipped, numbers, read_chunk
+from bailiwick.replay import (
+    Chunk,
+    Described,
+    Judge,
+    Progress,
+    Setting,
+    SharedLocator,
+    Skipped,
+    numbers,
+    read_chunk,
+    spread,
+)
 
 ALSO = frozenset({"address", "billing", "registered", "features"})
 """Facts that losses and needs are about, whether or not a rule asks."""
-Progress = Callable[[int, int], None]
-"""Called with bytes and rows that were read since it was last called."""
+BLOCK = 1 << 16
+"""Rows that are added up at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +41,53 @@ class Collected:
     """It was stopped before all was read."""
 
 
-def collect(setting: Setting, chunks: Iterable[Chunk], progress: Progress) -> Collected:
-    """Read every chunk once. ``KeyboardInterrupt`` ends it with what was read so far."""
+def collect(
+    setting: Setting,
+    chunks: Sequence[Chunk],
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Collected:
+    """Read every chunk once, in forked processes. Ctrl-C ends it with what was read so far."""
     tests = {OWNERSHIP_PREFIX + name for name in setting.new.policy.ownership}
     keep = setting.new.asked | ALSO | tests
-    judge = Judge(setting, also=ALSO | tests)
-    builder = TrafficBuilder(setting.catalog, keep)
-    merging, skipped, rows, partial = _Merging(), Skipped(), 0, False
-    try:
-        for chunk in chunks:
-            for read in read_chunk(chunk, skipped):
-                rows += read.batch.num_rows
-                builder.add(_rows(judge, merging, read.batch))
-                progress(read.size, read.batch.num_rows)
-    except KeyboardInterrupt:
-        partial = True
-    return Collected(builder.traffic(), skipped, rows, partial)
+    locator = SharedLocator(setting)
+    locator.get(setting.new.asked)  # laid out once, before the workers part
+    also = frozenset(ALSO | tests)
+    found = spread(lambda: _Hand(setting, locator, also, keep), chunks, workers, progress)
+    builder, skipped, rows = TrafficBuilder(setting.catalog, keep), Skipped(), 0
+    for traffic, left_out, read in found.found:
+        builder.merge(traffic)
+        skipped.merge(left_out)
+        rows += read
+    return Collected(builder.traffic(), skipped, rows, found.done < len(chunks))
+
+
+class _Hand:
+    """One worker."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        locator: SharedLocator,
+        also: frozenset[str],
+        keep: frozenset[str],
+    ) -> None:
+        self._judge = Judge(setting, locator, also)
+        self._builder = TrafficBuilder(setting.catalog, keep)
+        self._merging, self._skipped, self._rows = _Merging(), Skipped(), 0
+
+    def chunk(self, chunk: Chunk) -> Iterator[tuple[int, int]]:
+        """Read a chunk and add it up."""
+        for read in read_chunk(chunk, self._skipped):
+            for start in range(0, read.batch.num_rows, BLOCK):
+                batch = read.batch.slice(start, BLOCK)
+                self._builder.add(_rows(self._judge, self._merging, batch))
+            self._rows += read.batch.num_rows
+            yield read.size, read.batch.num_rows
+
+    def found(self) -> tuple[Traffic, Skipped, int]:
+        """Give what was added up, what was skipped, and how many rows were read."""
+        return self._builder.traffic(), self._skipped, self._rows
 
 
 def _rows(judge: Judge, merging: "_Merging", batch: Any) -> Rows:
@@ -79,33 +122,23 @@ def _span(array: Any) -> tuple[datetime | None, datetime | None]:
     return first, last
 
 
-@dataclass(slots=True)
 class _Merging:
     """Numbers for what the parts of a row say together."""
 
-    values: list[Mapping[str, Fact]] = field(default_factory=list)
-    _numbers: dict[tuple[int, ...], int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.values: list[Mapping[str, Fact]] = []
+        self._numbering = Numbering()
 
-    def codes(self, found: Described) -> npt.NDArray[np.int64]:
+    def codes(self, found: Described) -> npt.NDArray[np.int32]:
         """Give the number of every row, shape (rows,)."""
-        key = np.zeros(len(found.models), np.int64)
-        for part in found.parts:
-            key = key * max(len(part.values), 1) + part.codes
-        _, first, index = np.unique(key, return_index=True, return_inverse=True)
-        numbers = [self._number(found, int(at)) for at in first]
-        merged: npt.NDArray[np.int64] = np.array(numbers, np.int64)[index]
-        return merged
-
-    def _number(self, found: Described, row: int) -> int:
-        said = tuple(int(part.codes[row]) for part in found.parts)
-        if said not in self._numbers:
-            self._numbers[said] = len(self.values)
-            whole: dict[str, Fact] = {}
-            for part, code in zip(found.parts, said, strict=True):
+        codes, sizes = zip(*((part.codes, len(part.values)) for part in found.parts), strict=True)
+        numbers, _ = self._numbering.numbers(codes, sizes)
+        for met in self._numbering.met[len(self.values) :]:
+            whole: dict[str, Fact] = {"features": NO_FEATURES}
+            for part, code in zip(found.parts, met, strict=True):
                 whole |= part.values[code]
-            whole.setdefault("features", NO_FEATURES)
             self.values.append(whole)
-        return self._numbers[said]
+        return numbers
 
 
 NO_FEATURES: frozenset[str] = frozenset()

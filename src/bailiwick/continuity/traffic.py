@@ -4,19 +4,21 @@ Millions of rows become some thousand classes in one pass. Rows whose context li
 two limits of the catalogue fit the same models, so they share a class and nothing is lost by it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bailiwick.catalog import Catalog
+from bailiwick.decision import Numbering
 from bailiwick.facts import Fact
 
 Codes = npt.NDArray[np.integer[Any]]
 Counts = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,132 +84,124 @@ class Traffic:
         return len(known)
 
 
-@dataclass(slots=True)
+class _Known(Generic[T]):
+    """Numbers for what stands in lists that grow from batch to batch; each value has one."""
+
+    def __init__(self, key: Callable[[T], Hashable] = lambda one: one) -> None:
+        self.values: list[T] = []
+        self._key = key
+        self._numbers: dict[Hashable, int] = {}
+        self._last: tuple[Sequence[T], Counts] = ((), np.zeros(0, np.int64))
+
+    def numbers(self, values: Sequence[T]) -> Counts:
+        """Give the number of each value, shape (values,); of a list that grew, look at the new."""
+        known = self._last[1] if self._last[0] is values else np.zeros(0, np.int64)
+        found = np.append(
+            known, np.array([self._number(v) for v in values[len(known) :]], np.int64)
+        )
+        self._last = values, found
+        return found
+
+    def _number(self, value: T) -> int:
+        key = self._key(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return self._numbers[key]
+
+
 class TrafficBuilder:
     """Adds rows up, batch after batch."""
 
-    catalog: Catalog
-    keep: frozenset[str]
-    """Facts that matter; others are dropped, so that fewer classes are left."""
-    _values: list[Mapping[str, Fact]] = field(default_factory=list)
-    _numbers: dict[frozenset[tuple[str, Fact]], int] = field(default_factory=dict)
-    _names: dict[str | None, int] = field(default_factory=dict)
-    _accounts: dict[str | None, int] = field(default_factory=dict)
-    _classes: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
-    _sums: list[list[int]] = field(default_factory=list)
-    _pairs: set[tuple[int, int]] = field(default_factory=set)
-    _folded: list[tuple[Sequence[Mapping[str, Fact]], Counts]] = field(default_factory=list)
-    _edges: tuple[Counts, Counts] | None = None
-    _span: list[datetime] = field(default_factory=list)
+    def __init__(self, catalog: Catalog, keep: frozenset[str]) -> None:
+        """``keep`` are the facts that matter; without the others there are fewer classes."""
+        self.catalog, self.keep = catalog, keep
+        self._names, self._accounts = _Known[str | None](), _Known[str | None]()
+        self._values = _Known[Mapping[str, Fact]](lambda one: frozenset(self._kept(one).items()))
+        self._classes = Numbering()
+        """Model, facts, and the limits of the catalogue between which context and output lie."""
+        self._pairs = Numbering()
+        """Class and account."""
+        self._most: Counts = np.zeros((2, 0), np.int64)
+        """Context and output; shape (2, classes)."""
+        self._sums: Counts = np.zeros((3, 0), np.int64)
+        """Requests, tokens in and out; shape (3, classes)."""
+        self._sized = 0
+        self._edges = _limits(catalog)
+        self._span: list[datetime] = []
 
     def add(self, rows: Rows) -> None:
         """Add the rows of a batch."""
-        names = np.array([self._numbered(self._names, one) for one in rows.names], np.int64)
-        accounts = np.array(
-            [self._numbered(self._accounts, one) for one in rows.account_names], np.int64
-        )
-        facts = self._fold(rows.values)
         known_in, known_out = np.maximum(rows.tokens_in, 0), np.maximum(rows.tokens_out, 0)
-        context_edges, output_edges = self._limits()
         each = np.maximum(rows.requests, 1)
-        context, output = -(-(known_in + known_out) // each), -(-known_out // each)
-        columns = (
-            names[rows.models],
-            facts[rows.facts],
-            np.searchsorted(context_edges, context, "left"),
-            np.searchsorted(output_edges, output, "left"),
-        )
-        key, index = _grouped(columns)
-        numbers = self._class_numbers(key)
-        mine = numbers[index]
-        many = len(self._sums)
-        sized = np.where(rows.tokens_in >= 0, rows.requests, 0)
-        self._add_up(
-            [_most(mine, one, many) for one in (context, output)],
-            [_sum(mine, one, many) for one in (rows.requests, known_in, known_out, sized)],
-        )
-        pairs, _ = _grouped((mine, accounts[rows.accounts]))
-        self._pairs.update((row[0], row[1]) for row in pairs.tolist())
+        most = (-(-(known_in + known_out) // each), -(-known_out // each))
+        names = self._names.numbers(rows.names).take(rows.models)
+        facts = self._values.numbers(rows.values).take(rows.facts)
+        mine = self._add(names, facts, most, (rows.requests, known_in, known_out))
+        accounts = self._accounts.numbers(rows.account_names).take(rows.accounts)
+        self._add_pairs(mine, accounts)
+        self._sized += int(rows.requests[rows.tokens_in >= 0].sum())
         self._span += [at for at in (rows.first_at, rows.last_at) if at is not None]
+
+    def merge(self, other: Traffic) -> None:
+        """Add what was added up elsewhere."""
+        names = self._names.numbers(other.names).take(other.models)
+        facts = self._values.numbers(other.values).take(other.facts)
+        sums = (other.requests, other.tokens_in, other.tokens_out)
+        mine = self._add(names, facts, (other.context, other.output), sums)
+        accounts = self._accounts.numbers(other.accounts)
+        self._add_pairs(mine.take(other.pairs[:, 0]), accounts.take(other.pairs[:, 1]))
+        self._sized += other.sized
+        self._span += [at for at in (other.first_at, other.last_at) if at is not None]
 
     def traffic(self) -> Traffic:
         """Give what was added up."""
-        keys = np.array(list(self._classes), np.int64).reshape(-1, 4)
-        sums = np.array(self._sums, np.int64).reshape(-1, 6)
-        pairs = np.array(sorted(self._pairs), np.int64).reshape(-1, 2)
+        keys = np.array(self._classes.met, np.int64).reshape(-1, 4)
+        pairs = np.array(sorted(self._pairs.met), np.int64).reshape(-1, 2)
         return Traffic(
-            keys[:, 0], tuple(self._names), keys[:, 1], tuple(self._values),
-            sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], sums[:, 4],
-            pairs, tuple(self._accounts),
-            min(self._span, default=None), max(self._span, default=None), int(sums[:, 5].sum()),
+            keys[:, 0], tuple(self._names.values), keys[:, 1],
+            tuple(map(self._kept, self._values.values)),
+            self._most[0], self._most[1], self._sums[0], self._sums[1], self._sums[2],
+            pairs, tuple(self._accounts.values),
+            min(self._span, default=None), max(self._span, default=None), self._sized,
         )  # fmt: skip
 
-    def _add_up(self, most: Sequence[Counts], added: Sequence[Counts]) -> None:
-        for number in np.flatnonzero(added[0]):
-            mine = self._sums[number]
-            mine[:2] = [max(mine[at], int(one[number])) for at, one in enumerate(most)]
-            mine[2:] = [mine[2 + at] + int(one[number]) for at, one in enumerate(added)]
+    def _add(
+        self, names: Counts, facts: Counts, most: Sequence[Counts], sums: Sequence[Counts]
+    ) -> Codes:
+        """Add rows to their classes, and give the number of each row's."""
+        limits = [np.searchsorted(edge, one) for edge, one in zip(self._edges, most, strict=True)]
+        sizes = [len(self._names.values), len(self._values.values)]
+        sizes += [len(edge) + 1 for edge in self._edges]
+        mine, _ = self._classes.numbers([names, facts, *limits], sizes)
+        many = len(self._classes.met)
+        self._most, self._sums = _grown(self._most, many), _grown(self._sums, many)
+        for at, values in enumerate(most):
+            np.maximum.at(self._most[at], mine, values)
+        for at, values in enumerate(sums):
+            self._sums[at] += np.bincount(mine, values, many).astype(np.int64)
+        return mine
 
-    def _class_numbers(self, keys: Counts) -> Counts:
-        found = []
-        for row in keys.tolist():
-            key = (row[0], row[1], row[2], row[3])
-            if key not in self._classes:
-                self._classes[key] = len(self._sums)
-                self._sums.append([0] * 6)
-            found.append(self._classes[key])
-        return np.array(found, np.int64)
+    def _add_pairs(self, classes: Codes, accounts: Codes) -> None:
+        self._pairs.numbers(
+            [classes, accounts], [len(self._classes.met), len(self._accounts.values)]
+        )
 
-    def _fold(self, values: Sequence[Mapping[str, Fact]]) -> Counts:
-        """Give numbers to facts by what matters of them; of a list that grew, only to the new."""
-        known = next((codes for one, codes in self._folded if one is values), np.zeros(0, np.int64))
-        new = [self._fact(one) for one in values[len(known) :]]
-        found = np.append(known, np.array(new, np.int64))
-        self._folded = [(values, found)]
-        return found
+    def _kept(self, facts: Mapping[str, Fact]) -> dict[str, Fact]:
+        return {name: fact for name, fact in facts.items() if name in self.keep}
 
-    def _fact(self, facts: Mapping[str, Fact]) -> int:
-        kept = {name: fact for name, fact in facts.items() if name in self.keep}
-        key = frozenset(kept.items())
-        if key not in self._numbers:
-            self._numbers[key] = len(self._values)
-            self._values.append(kept)
-        return self._numbers[key]
 
-    def _limits(self) -> tuple[Counts, Counts]:
-        if self._edges is None:
-            models = self.catalog.models.values()
-            context = {one.context_tokens.value for one in models if one.context_tokens}
-            output = {one.output_tokens.value for one in models if one.output_tokens}
-            self._edges = _sorted({0, *context}), _sorted({0, *output})
-        return self._edges
-
-    def _numbered(self, known: dict[str | None, int], name: str | None) -> int:
-        return known.setdefault(name, len(known))
+def _limits(catalog: Catalog) -> tuple[Counts, Counts]:
+    """List the limits of context and of output that models have."""
+    models = catalog.models.values()
+    context = {one.context_tokens.value for one in models if one.context_tokens}
+    output = {one.output_tokens.value for one in models if one.output_tokens}
+    return _sorted({0, *context}), _sorted({0, *output})
 
 
 def _sorted(values: Iterable[int]) -> Counts:
     return np.array(sorted(values), np.int64)
 
 
-def _most(classes: Counts, values: Counts, many: int) -> Counts:
-    found = np.zeros(many, np.int64)
-    np.maximum.at(found, classes, values)
-    return found
-
-
-def _sum(classes: Counts, values: Counts, many: int) -> Counts:
-    found = np.zeros(many, np.int64)
-    np.add.at(found, classes, values)
-    return found
-
-
-def _grouped(columns: Sequence[Codes]) -> tuple[Counts, Counts]:
-    """Find the distinct rows of some columns, shape (distinct, columns), and each row's number."""
-    key = np.zeros(len(columns[0]), np.int64)
-    sizes = [int(column.max(initial=0)) + 1 for column in columns]
-    for column, size in zip(columns, sizes, strict=True):
-        key = key * size + column
-    distinct, first, index = np.unique(key, return_index=True, return_inverse=True)
-    del distinct
-    return np.stack([column[first] for column in columns], 1).astype(np.int64), index
+def _grown(array: Counts, many: int) -> Counts:
+    return np.append(array, np.zeros((len(array), many - array.shape[1]), np.int64), axis=1)

@@ -6,7 +6,7 @@ was found as one document. pyarrow and NumPy do the work; they are imported when
 
 from bailiwick.replay.evidence import read_accounts
 from bailiwick.replay.expression import holds, parse
-from bailiwick.replay.judge import Described, Judge, Setting
+from bailiwick.replay.judge import Described, Judge, Setting, SharedLocator
 from bailiwick.replay.logs import Chunk, LogOptions, plan, read_chunk
 from bailiwick.replay.mapping import read_mapping
 from bailiwick.replay.prices import Price, list_prices
@@ -14,10 +14,11 @@ from bailiwick.replay.result import NO_FIGURES, SCHEMA, About, figures, result
 from bailiwick.replay.rows import Read, Skipped, batch, numbers
 from bailiwick.replay.run import Finished, Job, merged, replay_locally, work
 from bailiwick.replay.tally import Totals
+from bailiwick.replay.workers import Progress, spread
 
 __all__ = [
     "About", "Chunk", "Described", "Finished", "Job", "Judge", "LogOptions", "NO_FIGURES",
-    "Price", "Read", "SCHEMA", "Setting", "Skipped", "Totals", "batch", "figures", "holds",
-    "list_prices", "merged", "numbers", "parse", "plan", "read_accounts", "read_chunk",
-    "read_mapping", "replay_locally", "result", "work",
+    "Price", "Progress", "Read", "SCHEMA", "Setting", "SharedLocator", "Skipped", "Totals",
+    "batch", "figures", "holds", "list_prices", "merged", "numbers", "parse", "plan",
+    "read_accounts", "read_chunk", "read_mapping", "replay_locally", "result", "spread", "work",
 ]  # fmt: skip
