@@ -2,11 +2,13 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import validate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEAD = ["at", "model", "account", "fact.address", "fact.network", "fact.features", "tokens_in", "tokens_out"]  # fmt: skip
@@ -61,11 +63,14 @@ def test_losses_and_scenarios_are_assessed_from_a_log(folder: Path) -> None:
     )  # fmt: skip
 
     found = json.loads(done.stdout)
+    validate(found, json.loads(bailiwick("continuity", "--schema").stdout))
     losses = {one["name"]: one for one in found["losses"]}
     off = losses["anthropic/claude-3.5-opus is switched off"]
     only, eu = found["scenarios"]
     assert found["served"]["requests"] == 60
     assert found["rows"]["read"] == found["rows"]["used"] + found["rows"]["skipped"] == 61
+    (skipped,) = found["rows"]["skipped_by_reason"]
+    assert skipped["examples"] == [f"{folder / 'log.csv'}:62"]
     assert off["hit"]["requests_share"] == 0.5
     assert off["stands_in"] == {"openai/gpt-4.1": 30}
     assert off["kept"]["accounts"] == 1
@@ -87,6 +92,45 @@ def test_people_are_told_the_weakest_points_and_what_to_add(folder: Path) -> Non
     assert "weakest points, worst first" in done.stdout
     assert "to keep 99.0% under any single loss, add:" in done.stdout
     assert "read 61 rows, used" in done.stdout
+
+
+def test_stopping_leaves_what_was_read_so_far_marked_partial(folder: Path) -> None:
+    log = folder / "long.csv"
+    text = (folder / "log.csv").read_text()
+    log.write_text(text + text.partition("\n")[2] * 20_000)
+    words = ["continuity", "-p", folder / "policy.yaml", *["-t", log] * 40, "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert process.stderr.readline().strip() == "begun"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+
+    found = json.loads(out)
+    assert process.returncode == 130, err
+    assert found["partial"] is True
+    assert found["rows"]["read"] == found["rows"]["used"] + found["rows"]["skipped"] > 0
+    served = found["served"]["requests"] + found["denied_already"]["requests"]
+    assert served == found["rows"]["used"] < 40 * 20_000 * 60
+
+
+RUN = """
+import signal, sys
+from contextlib import contextmanager
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored around us
+from bailiwick.cli import continuity, main
+@contextmanager
+def bar(whole):
+    told = []
+    def progress(size, rows):
+        if rows and not told:
+            told.append(print("begun", file=sys.stderr, flush=True))
+    yield progress
+continuity.progress_bar = bar
+main()
+"""
 
 
 def test_a_migration_says_which_requests_do_not_fit(folder: Path) -> None:

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator, validate
 
 from bailiwick.replay.report import render
 from replay.replay_help import DE, MISTRAL, NEW, OLD, OPUS, RU, US, bailiwick, line
 
+SCHEMA = json.loads(bailiwick("replay", "--schema").stdout)
 LINES = [
     *[line(US, OPUS, "acc_us")] * 4,
     *[line(DE, OPUS, "acc_de")] * 3,
@@ -51,6 +53,7 @@ def test_it_says_whom_the_change_would_refuse(folder: Path) -> None:
 def test_the_document_adds_up(folder: Path) -> None:
     found = json.loads(replay(folder, "--json").stdout)
 
+    validate(found, SCHEMA)
     assert found["schema"] == "bailiwick.replay/1"
     assert found["partial"] is False
     assert found["rows"]["read"] == found["rows"]["judged"] + found["rows"]["skipped"] == 11
@@ -68,6 +71,19 @@ def test_the_document_adds_up(folder: Path) -> None:
     assert found["beyond_diff"]["compared"]
     assert 0 < found["beyond_diff"]["met_by_traffic"] < found["beyond_diff"]["differences"]
     assert found["method"]["location"][0]["built_at"]
+
+
+def test_a_result_without_a_baseline_or_with_too_many_differences_fits_the_schema(
+    folder: Path,
+) -> None:
+    words = ("replay", folder / "access.log", "-p", folder / "new.yaml", "--json")
+
+    found = json.loads(bailiwick(*words, "--at", "recorded").stdout)
+
+    Draft202012Validator.check_schema(SCHEMA)
+    validate(found, SCHEMA)
+    assert found["beyond_diff"]["compared"] is False
+    assert found["method"]["baseline"] is None
 
 
 @pytest.mark.parametrize(
@@ -142,6 +158,7 @@ def test_stopping_leaves_a_report_that_says_it_is_partial(folder: Path) -> None:
 
     assert process.returncode == 130, err
     found = json.loads(out)
+    validate(found, SCHEMA)
     assert found["partial"] is True
     assert found["method"]["chunks"]["read"] < found["method"]["chunks"]["all"]
     assert found["rows"]["read"] == found["rows"]["judged"] + found["rows"]["skipped"] > 0

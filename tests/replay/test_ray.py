@@ -1,15 +1,19 @@
 """On a real local Ray every row is decided as here, with one worker and with two."""
 
 import importlib.util
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from bailiwick.location import pack
 from bailiwick.replay import Finished, Job, Judge, LogOptions, list_prices, plan, replay_locally
 from bailiwick.replay.rows import arrow, batch
-from replay.replay_help import DE, MISTRAL, NOW, OPUS, RU, US, setting
+from replay.replay_help import DE, MISTRAL, NOW, OPUS, RU, US, adds_up, setting
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed"),
@@ -55,16 +59,25 @@ def counted(finished: Finished) -> dict[str, object]:
     }
 
 
-def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(logs: Path) -> None:
-    from bailiwick.replay.ray_engine import replay_on_ray, running
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    from bailiwick.replay.ray_engine import running
+
+    with running(2) as found:
+        yield found
+
+
+def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(
+    logs: Path, ray: Any
+) -> None:
+    from bailiwick.replay.ray_engine import replay_on_ray
 
     job = Job(setting(), list_prices(setting().catalog, NOW))
     chunks = plan([logs], LogOptions())
     here = counted(replay_locally(job, chunks, workers=2))
 
-    with running(2) as ray:
-        there = [counted(replay_on_ray(job, chunks, workers)) for workers in (1, 2)]
-        rows = [decided(ray, logs, workers) for workers in (1, 2)]
+    there = [counted(replay_on_ray(job, chunks, workers)) for workers in (1, 2)]
+    rows = [decided(ray, logs, workers) for workers in (1, 2)]
 
     assert here["rows"] == 3 * ROWS
     assert there == [here, here]
@@ -73,7 +86,31 @@ def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(logs: Pat
     assert rows == [alone, alone]
 
 
-def decided(ray: object, logs: Path, workers: int) -> list[tuple[bool, bool]]:
+@pytest.mark.usefixtures("ray")
+def test_an_interrupt_keeps_what_came_back_so_far(logs: Path) -> None:
+    from bailiwick.replay.ray_engine import replay_on_ray
+
+    job = Job(setting(), list_prices(setting().catalog, NOW))
+    chunks = plan([logs], LogOptions())
+    told: list[tuple[int, int]] = []
+
+    def progress(size: int, rows: int) -> None:
+        told.append((size, rows))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        finished = replay_on_ray(job, chunks, 2, progress)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert finished.partial
+    assert finished.done == len(told) == 1
+    assert finished.totals.rows == told[0][1] > 0
+    assert adds_up(finished, told[0][1])
+
+
+def decided(ray: Any, logs: Path, workers: int) -> list[tuple[bool, bool]]:
     from bailiwick.replay.ray_engine import DecideRows
 
     ray.data.DataContext.get_current().execution_options.preserve_order = True

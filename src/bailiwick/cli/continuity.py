@@ -43,6 +43,17 @@ EVERYTHING = 'bailiwick: 1\nname: everything\nrules:\n  - {id: all, permit: "*"}
 """A policy for questions that are not about permissions."""
 REGIONS = ("EU", "APAC")
 MOST_LISTED = 15
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Processes; default one for each core.")
+]
+
+
+def _say_schema(wanted: bool) -> None:
+    if wanted:
+        from bailiwick.continuity import continuity_schema
+
+        say_json(continuity_schema())
+        raise typer.Exit(OK)
 
 
 def continuity(
@@ -78,9 +89,16 @@ def continuity(
     trusted: Annotated[
         list[str] | None, typer.Option("--trusted", help="A proxy in X-Forwarded-For.")
     ] = None,
+    workers: Workers = None,
     config: Config = None,
     at: At = None,
     as_json: AsJson = False,
+    schema: Annotated[  # noqa: ARG001 - it is answered before all else
+        bool,
+        typer.Option(
+            "--schema", is_eager=True, callback=_say_schema, help="Print the JSON Schema of --json."
+        ),
+    ] = False,
 ) -> None:
     """Assess every single loss and stated scenario against recorded traffic.
 
@@ -95,7 +113,8 @@ def continuity(
     stated = _scenarios(scenario, catalog, setting.new.policy.controlled)
     if not 0 < target <= 1:
         raise InvalidInput.of(f"`--target {target}` is not a share", "write 0.99 for 99 %")
-    collected = _collected(setting, traffic, log_options(format, mapping, assume, trusted))
+    options = log_options(format, mapping, assume, trusted)
+    collected = _collected(setting, traffic, options, workers)
     made = collected.traffic
     candidates = _candidates(catalog, setting.new, model)
     prices = Prices.of(catalog.models, stated.hosting if stated else {})
@@ -155,13 +174,15 @@ def _compiled(scenario: Path | None, name: str) -> DecisionTable:
     return compile_table(loaded.policy, loaded.catalog)
 
 
-def _collected(setting: "Setting", logs: Sequence[Path], options: Any) -> "Collected":
+def _collected(
+    setting: "Setting", logs: Sequence[Path], options: Any, workers: int | None
+) -> "Collected":
     from bailiwick.bootstrap.traffic import collect
     from bailiwick.replay import plan
 
     chunks = plan(logs, options)
     with progress_bar(sum(chunk.size for chunk in chunks)) as progress:
-        found = collect(setting, chunks, progress)
+        found = collect(setting, chunks, progress, workers)
     if not found.rows and not found.partial:
         raise InvalidInput.of("no row of the logs could be used", _why(found))
     return found
@@ -202,9 +223,11 @@ def _regions(names: Sequence[str]) -> dict[str, PlaceSet]:
 
 
 def _rows(collected: "Collected") -> dict[str, Any]:
+    from bailiwick.replay import line_of
+
     skipped = collected.skipped
     reasons = [
-        {"reason": why, "rows": count, "examples": skipped.examples[why]}
+        {"reason": why, "rows": count, "examples": list(map(line_of, skipped.examples[why]))}
         for why, count in skipped.counts.items()
     ]
     return {
@@ -217,8 +240,6 @@ def _rows(collected: "Collected") -> dict[str, Any]:
 
 
 def _say(report: "Report", collected: "Collected") -> None:
-    if collected.partial:
-        err.print("[yellow]stopped before all was read: what follows is partial[/]")
     _say_read(collected)
     served = report.served
     days = f" in {report.days:.1f} days" if report.days else ""
@@ -241,10 +262,14 @@ def _say(report: "Report", collected: "Collected") -> None:
 
 
 def _say_read(collected: "Collected") -> None:
+    from bailiwick.replay import line_of
+
+    if collected.partial:
+        err.print("[yellow]stopped before all was read: what follows is partial[/]")
     skipped = collected.skipped
     say(f"read {collected.rows + skipped.total:,} rows, used {collected.rows:,}")
     for why, count in skipped.counts.items():
-        places = ", ".join(skipped.examples[why][:2])
+        places = ", ".join(map(line_of, skipped.examples[why][:2]))
         say(escape(f"skipped {count:,}: {why} (such as {places})"))
     for note in skipped.notes:
         say(escape(f"note: {note}"))
@@ -324,6 +349,7 @@ def migrate(
     format: Format = None,  # noqa: A002 - the word of the command line
     mapping: Mapped = None,
     assume: Assume = None,
+    workers: Workers = None,
     config: Config = None,
     at: At = None,
     as_json: AsJson = False,
@@ -344,15 +370,19 @@ def migrate(
         new=everything, old=None, catalog=known, locator=open_locator(config), at=now,
         assumed=assumed_facts(assume),
     )  # fmt: skip
-    collected = _collected(setting, traffic, log_options(format, mapping, assume, None))
+    options = log_options(format, mapping, assume, None)
+    collected = _collected(setting, traffic, options, workers)
     stated = _scenarios(scenario, known, frozenset())
     prices = Prices.of(known.models, stated.hosting if stated else {})
     found = compare(known, collected.traffic, prices, old, new)
     if as_json:
-        say_json(asdict(found) | {"schema": "bailiwick-migration/1", "rows": _rows(collected)})
+        more = {"rows": _rows(collected), "partial": collected.partial}
+        say_json(asdict(found) | {"schema": "bailiwick-migration/1", **more})
     else:
         _say_read(collected)
         _say_migration(found)
+    if collected.partial:
+        raise typer.Exit(STOPPED)
     raise typer.Exit(FAILED if any(one.known for one in found.misfits) else OK)
 
 

@@ -27,6 +27,14 @@ STOPPED = 130
 """Exit status after Ctrl-C: 128 and the number of the signal."""
 
 
+def _say_schema(wanted: bool) -> None:
+    if wanted:
+        from bailiwick.replay import replay_schema
+
+        say_json(replay_schema())
+        raise typer.Exit(0)
+
+
 def replay(
     logs: Annotated[list[Path], typer.Argument(help="Logs, or folders of logs.")],
     policy: Annotated[
@@ -82,6 +90,12 @@ def replay(
         list[str] | None,
         typer.Option("--fail-if", help="Exit with 1 if so, e.g. `accounts_newly_denied > 10`."),
     ] = None,
+    schema: Annotated[  # noqa: ARG001 - it is answered before all else
+        bool,
+        typer.Option(
+            "--schema", is_eager=True, callback=_say_schema, help="Print the JSON Schema of --json."
+        ),
+    ] = False,
 ) -> None:
     """Replay logs: whom would this policy refuse, or let in?"""
     from bailiwick import replay as room
@@ -240,13 +254,13 @@ def assumed_facts(texts: Sequence[str] | None) -> dict[str, Fact]:
 def _run(engine: str, job: "Job", chunks: Sequence["Chunk"], workers: int | None) -> "Finished":
     from bailiwick.replay import replay_locally
 
-    if engine == "ray":
-        from bailiwick.replay.ray_engine import replay_on_ray
-
-        return replay_on_ray(job, chunks, workers)
-    if engine != "local":
+    if engine not in {"local", "ray"}:
         raise BailiwickError(f"no engine is called `{engine}`", "local or ray")
     with progress_bar(sum(chunk.size for chunk in chunks)) as progress:
+        if engine == "ray":
+            from bailiwick.replay.ray_engine import replay_on_ray
+
+            return replay_on_ray(job, chunks, workers, progress)
         return replay_locally(job, chunks, progress, workers)
 
 

@@ -11,14 +11,16 @@ from bailiwick.replay.logs import Chunk, LogOptions, plan, read_chunk
 from bailiwick.replay.mapping import read_mapping
 from bailiwick.replay.prices import Price, list_prices
 from bailiwick.replay.result import NO_FIGURES, SCHEMA, About, figures, result
-from bailiwick.replay.rows import Read, Skipped, batch, numbers
+from bailiwick.replay.rows import Read, Skipped, batch, line_of, numbers
 from bailiwick.replay.run import Finished, Job, merged, replay_locally, work
+from bailiwick.replay.schema import replay_schema
 from bailiwick.replay.tally import Totals
 from bailiwick.replay.workers import Progress, spread
 
 __all__ = [
     "About", "Chunk", "Described", "Finished", "Job", "Judge", "LogOptions", "NO_FIGURES",
     "Price", "Progress", "Read", "SCHEMA", "Setting", "SharedLocator", "Skipped", "Totals",
-    "batch", "figures", "holds", "list_prices", "merged", "numbers", "parse", "plan",
-    "read_accounts", "read_chunk", "read_mapping", "replay_locally", "result", "spread", "work",
+    "batch", "figures", "holds", "line_of", "list_prices", "merged", "numbers", "parse", "plan",
+    "read_accounts", "read_chunk", "read_mapping", "replay_locally", "replay_schema", "result",
+    "spread", "work",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,27 +18,39 @@ from bailiwick.errors import BailiwickError
 from bailiwick.replay.judge import Judge
 from bailiwick.replay.logs import Chunk
 from bailiwick.replay.rows import batch
-from bailiwick.replay.run import Finished, Job, merged, work
+from bailiwick.replay.run import Finished, Job, work
+from bailiwick.replay.tally import Totals
+from bailiwick.replay.workers import Progress, interrupts
 
 OBJECT_STORE_BYTES = 256 << 20
-CHUNKS_AT_ONCE = 4
 LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 """Ray on Linux replaces 127.0.0.1 with an address that others can reach, but not this one."""
 
 
-def replay_on_ray(job: Job, chunks: Sequence[Chunk], workers: int | None = None) -> Finished:
-    """Replay on Ray with some workers (default: two)."""
+def replay_on_ray(
+    job: Job, chunks: Sequence[Chunk], workers: int | None = None, progress: Progress | None = None
+) -> Finished:
+    """Replay on Ray with some workers (default: two). Ctrl-C ends it with what came back so far."""
     count = workers or 2
-    with running(count) as ray:
+    totals, done = Totals(), 0
+    stopping = Event()
+    with running(count) as ray, interrupts(stopping.set):
         data = ray.data.from_items([{"chunk": pickle.dumps(chunk)} for chunk in chunks])
         found = data.map_batches(
             _Worker,
             fn_constructor_args=(ray.put(job),),
-            batch_size=CHUNKS_AT_ONCE,
+            batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=count),
         )
-        totals = merged(pickle.loads(row["totals"]) for row in found.take_all())  # noqa: S301
-    return Finished(totals, False, len(chunks), len(chunks))
+        for row in found.iter_rows():
+            part: Totals = pickle.loads(row["totals"])  # noqa: S301 - from our own workers
+            totals.merge(part)
+            done += 1
+            if progress:
+                progress(int(row["size"]), part.rows + part.skipped.total)
+            if stopping.is_set():
+                break
+    return Finished(totals, done < len(chunks), len(chunks), done)
 
 
 @contextmanager
@@ -110,4 +123,5 @@ class _Worker:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         chunks = [pickle.loads(chunk) for chunk in batch["chunk"]]  # noqa: S301
         totals = work(self._job, chunks, self._judge)
-        return {"totals": np.array([pickle.dumps(totals)], object)}
+        size = sum(chunk.size for chunk in chunks)
+        return {"totals": np.array([pickle.dumps(totals)], object), "size": np.array([size])}

@@ -53,6 +53,10 @@ class _Shared:
     stopping: Any
     """Whether somebody asked for an early end."""
 
+    def stop(self) -> None:
+        """Ask every worker to end after the batch that it is at."""
+        self.stopping.value = 1
+
     def left(self) -> Iterator[Chunk]:
         """Take chunks, so that no two workers have the same one."""
         while not self.stopping.value:
@@ -85,7 +89,7 @@ def spread(
         here.Process(target=_work, args=(make, shared, ours), daemon=True) for _, ours in pipes
     ]
     try:
-        with _interrupts(shared):
+        with interrupts(shared.stop):
             _start(started)
             for _, ours in pipes:
                 ours.close()
@@ -114,18 +118,18 @@ def _start(processes: Sequence[Any]) -> None:
 
 
 @contextmanager
-def _interrupts(shared: _Shared) -> Iterator[None]:
-    """Let the first Ctrl-C ask for an early end; a second one has its usual effect."""
+def interrupts(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C call ``stop``, for an early end; a second one has its usual effect."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
 
-    def stop(*_: object) -> None:
-        shared.stopping.value = 1
+    def first(*_: object) -> None:
         signal.signal(signal.SIGINT, before)
+        stop()
 
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGINT, first)
     try:
         yield
     finally:
