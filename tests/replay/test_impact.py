@@ -33,6 +33,45 @@ def test_the_market_table_gives_growth_and_the_share_outside_the_us() -> None:
     shares = {year: round(sums["share_refused"][0], 3) for year, sums in opus["columns"].items()}
     assert shares == {"2024": 0.526, "2025": 0.5, "2026": 0.472}
     assert opus["regions"]["European Union"] == "blocked"
+    outside = found["outside"]
+    assert outside["all_but"] == "United States"
+    assert [(one["value"], round(one["share"], 3)) for one in outside["columns"].values()] == [
+        (50, 0.526), (62, 0.5), (76, 0.472),
+    ]  # fmt: skip
+
+
+def test_people_are_told_what_the_tables_say_and_what_does_not_follow() -> None:
+    market = words(MARKET, "--policy", EXAMPLES / "reported.yaml", "--at", "2026-06-30")
+    benchmarks = words(EXAMPLES / "market" / "benchmarks.csv")
+
+    for line in (
+        "United States 45 62 85 37.4%",
+        "European Union 18 22 26 20.2%",
+        "Asia-Pacific without China 12 14 16 15.5%",
+        "China 15 20 27 34.2%",
+        "Rest of world 5 6 7 18.3%",
+        "all 95 124 161 30.2%",
+        "all but United States 50 (52.6%) 62 (50.0%) 76 (47.2%)",
+        "US-only access reduces the addressable market by 60 % 60.0% 47.2% DOES NOT FOLLOW",
+        "markets outside the US are a 30 billion opportunity 30 76 DOES NOT FOLLOW",
+        "the US grows at nearly double the rate of the EU 1.7 to 2 1.85 follows",
+        "the US grows at nearly double the rate of Asia-Pacific 1.7 to 2 2.42 DOES NOT FOLLOW",
+        "gpt-4o is US-only 100.0% 0.0% DOES NOT FOLLOW",
+        "CONTRADICTION: `gpt-4o is US-only` and `gpt-4o is fully available in the EU` cannot both",
+    ):
+        assert line in market
+    for line in (
+        "the gap on MMLU-Pro is 3 to 5 points, best against worst 3 to 5 5.1 DOES NOT FOLLOW",
+        "the gap on HumanEval is 6 to 8 points, best against best 6 to 8 7.9 follows",
+        "the gap on HumanEval is 6 to 8 points, mean against mean 6 to 8 8.8 DOES NOT FOLLOW",
+    ):
+        assert line in benchmarks
+
+
+def words(*given: object) -> str:
+    """Run the command; give what it prints without the lines of its tables."""
+    text = bailiwick("impact", *given).stdout
+    return " ".join(text.translate(dict.fromkeys(map(ord, "│┃━─┏┓└┘┡┩╇┳┴"), " ")).split())
 
 
 def test_a_region_that_is_refused_in_part_gives_bounds() -> None:
@@ -61,6 +100,7 @@ def test_what_the_story_says_of_its_market_follows_or_does_not() -> None:
         "gpt-4o is US-only": False,
         "gpt-4o is fully available in the EU": True,
     }
+    assert found["contradictions"] == [["gpt-4o is US-only", "gpt-4o is fully available in the EU"]]
 
 
 def test_what_the_story_says_of_benchmarks_follows_or_does_not() -> None:

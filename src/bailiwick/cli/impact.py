@@ -60,6 +60,8 @@ def _document(
     exposed: Sequence[Mapping[str, Any]],
     checked: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
+    from bailiwick.replay.impact import contradictions
+
     first, last = table.columns[0], table.columns[-1]
     return {
         "schema": "bailiwick.impact/1",
@@ -69,9 +71,20 @@ def _document(
         "about": claims.about if claims else None,
         "growth": {name: table.growth(name, first, last) for name in _growing(table)},
         "totals": {column: table.total(column) for column in table.columns},
+        "outside": _outside(table),
         "exposure": list(exposed),
         "claims": list(checked),
+        "contradictions": [list(pair) for pair in contradictions(checked)],
     }
+
+
+def _outside(table: "ValueTable") -> dict[str, Any] | None:
+    """Say what is left of each column without the largest row, if the columns are years."""
+    if not _growing(table):
+        return None
+    found = {column: table.outside(table.largest, column) for column in table.columns}
+    columns = {column: {"value": rest, "share": share} for column, (rest, share) in found.items()}
+    return {"all_but": table.largest, "columns": columns}
 
 
 def _growing(table: "ValueTable") -> list[str]:
@@ -88,6 +101,8 @@ def _say(
     exposed: Sequence[Mapping[str, Any]],
     checked: Sequence[Mapping[str, Any]],
 ) -> None:
+    from bailiwick.replay.impact import contradictions
+
     if claims and claims.source:
         about = f"{claims.about}; " if claims.about else ""
         source = f"{about}source: {claims.source}, as of {claims.as_of or 'unknown'}"
@@ -97,7 +112,7 @@ def _say(
         _say_exposure(row)
     if checked:
         say_table(
-            ["claim", "claimed", "from the table", ""],
+            ["claim", "claimed", "computed", ""],
             [
                 [
                     one["says"],
@@ -109,6 +124,8 @@ def _say(
             ],
             "claims",
         )
+    for one, other in contradictions(checked):
+        say(escape(f"CONTRADICTION: `{one}` and `{other}` cannot both be so"))
 
 
 def _say_table(table: "ValueTable") -> None:
@@ -132,6 +149,9 @@ def _say_table(table: "ValueTable") -> None:
     if growing:
         totals = [f"{table.total(column):,g}" for column in table.columns]
         rows.append(["all", *totals, f"{table.growth(None, first, last):.1%}"])
+        found = [table.outside(table.largest, column) for column in table.columns]
+        rest = [f"{value:,g} ({share:.1%})" for value, share in found]
+        rows.append([f"all but {table.largest}", *rest, ""])
     say_table(columns, rows, table.file)
 
 

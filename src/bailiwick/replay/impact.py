@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ class ValueTable:
     def total(self, column: str) -> float:
         """Add a column up."""
         return sum(self.value(name, column) for name in self.names if (name, column) in self.values)
+
+    def outside(self, name: str, column: str) -> tuple[float, float]:
+        """Give all of a column but one row's: the figure, and its share of the total."""
+        whole = self.total(column)
+        rest = whole - self.values.get((name, column), 0.0)
+        return rest, rest / whole if whole else 0.0
+
+    @property
+    def largest(self) -> str:
+        """The row with most in the last column."""
+        return max(self.names, key=lambda name: self.values.get((name, self.columns[-1]), 0.0))
 
     def growth(self, name: str | None, first: str, last: str) -> float:
         """Give the compound growth for each column's step from one column to another."""
@@ -297,6 +309,16 @@ def _checked(check: Check, names: Mapping[str, Callable[..., float]]) -> dict[st
         "follows": check.low - slack <= value <= check.high + slack,
         "compute": check.compute,
     }
+
+
+def contradictions(checked: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """List the pairs of claims that say of one figure what cannot both be so."""
+    return [
+        (one["says"], other["says"])
+        for one, other in combinations(checked, 2)
+        if " ".join(one["compute"].split()) == " ".join(other["compute"].split())
+        and (one["claimed"][1] < other["claimed"][0] or other["claimed"][1] < one["claimed"][0])
+    ]
 
 
 def _functions(
