@@ -112,6 +112,7 @@ def replay(
     prices = room.list_prices(setting.catalog, setting.at)
     chunks = room.plan(logs, options)
     finished = _run(engine, room.Job(setting, prices), chunks, workers)
+    _some_judged(finished)
     about = room.About(
         policy=str(policy),
         baseline=str(baseline) if baseline else None,
@@ -249,6 +250,16 @@ def assumed_facts(texts: Sequence[str] | None) -> dict[str, Fact]:
         if name != "model":
             given[name] = [*value.split("|")] if value else []
     return {name: read_fact(name, value) for name, value in given.items()}
+
+
+def _some_judged(finished: "Finished") -> None:
+    """Refuse logs of which nothing can be used: no condition could fail on them."""
+    totals = finished.totals
+    skipped = totals.skipped
+    if totals.rows or finished.partial or not (skipped.total or skipped.notes):
+        return
+    why = [f"{count:,}: {reason}" for reason, count in skipped.counts.items()]
+    raise InvalidInput.of("no row of the logs could be used", "; ".join([*why, *skipped.notes]))
 
 
 def _run(engine: str, job: "Job", chunks: Sequence["Chunk"], workers: int | None) -> "Finished":

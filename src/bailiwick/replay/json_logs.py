@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ def _objects(
             continue
         try:
             yield place, _decode(line), len(line) + 1
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             skipped.add(BAD_JSON, [place], 1)
 
 
@@ -120,7 +121,7 @@ class _Reader:
             if found is not None and found != "":
                 converted = _convert(ours, found)
                 if converted is None:
-                    return f"`{theirs}` is not a {_KINDS.get(ours, 'text')}"
+                    return f"`{theirs}` is no {_KINDS.get(ours, 'text')}"
                 row[ours] = converted
         if mapping is LITELLM and "account" not in row and value.get("user"):
             row["account"] = str(value["user"])
@@ -132,7 +133,7 @@ class _Reader:
 
 
 _KINDS = {"at": "time", "address": "text", "requests": "count", "tokens_in": "count",
-          "tokens_out": "count", "cost": "number"}  # fmt: skip
+          "tokens_out": "count", "cost": "amount"}  # fmt: skip
 
 
 def guess(value: Mapping[str, Any]) -> ColumnMapping:
@@ -167,9 +168,11 @@ def _convert(name: str, value: Any) -> Any:
     if name == "address":
         return pack(str(value).rsplit(",", 1)[-1].strip()) or b""
     if name in {"requests", "tokens_in", "tokens_out"}:
-        return _number(value, int)
+        found = _number(value, int)
+        return found if found is not None and 0 <= found < 1 << 53 else None
     if name == "cost":
-        return _number(value, float)
+        found = _number(value, float)
+        return found if found is not None and isfinite(found) else None
     if name == "recorded":
         return {"true": "permit", "false": "deny"}.get(str(value).lower(), str(value))
     return write_fact(value) if name.startswith(FACT) else str(value)
@@ -184,9 +187,11 @@ def _number(value: Any, kind: Callable[[Any], Any]) -> Any:
 
 def to_time(value: Any) -> datetime | None:
     """Read a time: ISO 8601, seconds or milliseconds since 1970, nginx's own."""
+    if isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal():
+        value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = value / 1000 if value > 1e11 else value
-        microseconds: int | None = int(seconds * 1e6)
+        microseconds: int | None = int(seconds * 1e6) if isfinite(seconds * 1e6) else None
     else:
         microseconds = _time(str(value))
     try:

@@ -27,6 +27,8 @@ CHUNK = 1 << 24
 """Bytes of text in a chunk."""
 KINDS = ("parquet", "csv", "jsonl", "json", "cloud")
 READ_AHEAD = 1 << 16
+NEWLINE = b"\n"
+BOM = b"\xef\xbb\xbf"
 NO_LOGS = frozenset({".checkpoint", ".lock", ".sock", ".secret", ".tmp"})
 """Files that stand beside logs."""
 _CLOUD = re.compile(
@@ -163,7 +165,7 @@ def _is_lines(head: bytes) -> bool:
 def _head(file: Path) -> bytes:
     try:
         with _opened(file) as stream:
-            return stream.read(READ_AHEAD)
+            return stream.read(READ_AHEAD).removeprefix(BOM)
     except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError):
         raise InvalidInput.of(f"`{file}` cannot be unpacked: its beginning is damaged") from None
     except OSError as error:
@@ -270,46 +272,73 @@ def _stretch(file: Path, start: int, stop: int) -> tuple[int, bytes]:
             return start, b""
         stream.seek(start)
         text = stream.read(stop - start)
-        return start, text if text.endswith(b"\n") else text + stream.readline()
+        text = text if text.endswith(b"\n") else text + stream.readline()
+        if not start and text.startswith(BOM):
+            return len(BOM), text.removeprefix(BOM)
+        return start, text
 
 
 def _unpacked(file: Path, skipped: Skipped) -> Iterator[bytes]:
     """Unpack block by block; where the file breaks off, what came before is used."""
     with _opened(file) as stream:
         source = _Careful(stream, str(file), skipped)
-        yield from blocks(source, CHUNK)
+        for number, block in enumerate(blocks(source, CHUNK)):
+            yield block if number else block.removeprefix(BOM)
 
 
-class _Careful:
-    """A stream that ends where it is damaged, and says so."""
+class _Careful(io.BufferedIOBase):
+    """A stream that ends with the last whole line before it is damaged, and says so."""
 
     def __init__(self, stream: IO[bytes], file: str, skipped: Skipped) -> None:
         self._stream, self._file, self._skipped = stream, file, skipped
-        self._ended = False
+        self._rest = b""
+        """What was read and not given away yet."""
+        self._lines = 0
+        """Lines given away."""
+        self._ended = self._damaged = False
 
-    def read(self, size: int) -> bytes:
-        parts = io.BytesIO()
-        while not self._ended and parts.tell() < size:
-            try:
-                piece = (
-                    self._stream.read1(1 << 16)
-                    if hasattr(self._stream, "read1")
-                    else self._stream.read(1 << 16)
-                )
-            except (EOFError, zlib.error, OSError, lzma.LZMAError) as error:
-                self._ended = True
-                self._skipped.notes.append(
-                    f"{self._file}: damaged or cut off ({error}); what comes before is used"
-                )
-                break
-            if not piece:
-                self._ended = True
-            parts.write(piece)
-        return parts.getvalue()
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
 
-    def readline(self) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
+        """Read whole lines, of about ``size`` bytes; the last may lack its newline."""
+        wanted = -1 if size is None else size
+        parts, length = [self._rest], len(self._rest)
+        while not self._ended and (wanted < 0 or length < wanted or b"\n" not in parts[-1]):
+            parts.append(self._piece())
+            length += len(parts[-1])
+        text, self._rest = b"".join(parts), b""
+        if not self._ended or self._damaged:
+            end = text.rfind(b"\n") + 1
+            text, self._rest = text[:end], text[end:]
+        if self._damaged and self._rest.strip():
+            place = f"{self._file}:{self._lines + text.count(NEWLINE) + 1}"
+            self._skipped.add("cut off", [place], 1)
+        if self._ended:
+            self._rest = b""
+        self._lines += text.count(NEWLINE)
+        return text
+
+    def readline(self, size: int | None = -1) -> bytes:
         """Read the first line, for the names of a CSV file."""
-        return self._stream.readline()
+        del size
+        first, newline, rest = self.read(1).partition(NEWLINE)
+        self._rest = rest + self._rest
+        self._lines -= rest.count(NEWLINE)
+        return first + newline
+
+    def _piece(self) -> bytes:
+        try:
+            piece = self._stream.read1(1 << 16)  # type: ignore[attr-defined]  # all of ours have it
+        except (EOFError, zlib.error, OSError, lzma.LZMAError) as error:
+            self._skipped.notes.append(
+                f"{self._file}: damaged or cut off ({error}); what comes before is used"
+            )
+            self._ended = self._damaged = True
+            return b""
+        self._ended = not piece
+        return bytes(piece)
 
 
 def _whole(chunk: Chunk, skipped: Skipped) -> Iterator[Read]:
@@ -320,12 +349,13 @@ def _whole(chunk: Chunk, skipped: Skipped) -> Iterator[Read]:
         return
     with _opened(path) as stream:
         if chunk.kind == "csv":
-            yield from read_csv(stream, chunk.file, options.mapping, skipped)
+            source = _Careful(stream, chunk.file, skipped)
+            yield from read_csv(source, chunk.file, options.mapping, skipped)
             return
         text = b"".join(_unpacked(path, skipped))
     import msgspec
 
     try:
         yield from read_document(text, chunk.file, options.mapping, options.assume_model, skipped)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         skipped.notes.append(f"{chunk.file}: not JSON: {error}; nothing of it is used")

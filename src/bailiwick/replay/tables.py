@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from bailiwick.errors import InvalidInput
 from bailiwick.replay.addresses import packed
@@ -30,6 +31,12 @@ from bailiwick.replay.rows import (
 from bailiwick.replay.text_logs import NO_MODEL
 
 BATCH_ROWS = 1 << 19
+MOST = float(1 << 53)
+"""No count is larger: up to there sums are exact."""
+KINDS = {AT: "time", COST: "amount", **dict.fromkeys(NUMBERS, "count")}
+SEPARATORS = ",;\t|"
+Bad = npt.NDArray[np.bool_] | None
+"""Rows, shape (rows,), that cannot be used; ``None``: all can."""
 
 
 def is_audit(names: list[str]) -> bool:
@@ -120,17 +127,19 @@ class _Place:
 def _mapped(
     each: Any, wanted: Mapping[str, str], skipped: Skipped, file: str, first: int
 ) -> tuple[Any, Any]:
-    """Bring columns into our types; rows without a model are counted and left out."""
-    columns = {
-        ours: _column(ours, each.column(theirs), file, theirs) for ours, theirs in wanted.items()
-    }
-    known = (
-        flags(columns[MODEL].is_valid())
-        if columns[MODEL].null_count
-        else np.ones(each.num_rows, np.bool_)
-    )
-    _count(skipped, NO_MODEL, ~known, file, first)
-    return take(batch(columns), known), known
+    """Bring columns into our types; rows that cannot be used are counted and left out."""
+    columns = {}
+    keep = np.ones(each.num_rows, np.bool_)
+    for ours, theirs in wanted.items():
+        columns[ours], bad = _column(ours, each.column(theirs), file, theirs)
+        if bad is not None:
+            _count(skipped, f"`{theirs}` is no {KINDS[ours]}", bad & keep, file, first)
+            keep &= ~bad
+    if columns[MODEL].null_count:
+        known = flags(columns[MODEL].is_valid())
+        _count(skipped, NO_MODEL, ~known & keep, file, first)
+        keep &= known
+    return take(batch(columns), keep), keep
 
 
 def _count(skipped: Skipped, reason: str, bad: Any, file: str, first: int) -> None:
@@ -138,7 +147,8 @@ def _count(skipped: Skipped, reason: str, bad: Any, file: str, first: int) -> No
     skipped.add(reason, [f"{file}:{first + int(one) + 1}" for one in at[:5]], len(at))
 
 
-def _column(name: str, values: Any, file: str, theirs: str) -> Any:
+def _column(name: str, values: Any, file: str, theirs: str) -> tuple[Any, Bad]:
+    """Bring a column into its type; and which rows have something else there, if any have."""
     pa = arrow()
     types = pa.types
     kind = values.type
@@ -147,49 +157,81 @@ def _column(name: str, values: Any, file: str, theirs: str) -> Any:
             if types.is_dictionary(kind):
                 values = values.cast(kind.value_type)
             if types.is_string(values.type) or types.is_large_string(values.type):
-                return packed(values.cast(pa.string()))
+                return packed(values.cast(pa.string())), None
             if types.is_integer(kind):
-                return values.cast(pa.uint32())
-            return values
+                return values.cast(pa.uint32()), None
+            return values, None
         if name == AT:
             return _times(values)
-        if name in NUMBERS:
-            return (
-                values.cast(pa.int64(), safe=False)
-                if not types.is_dictionary(kind)
-                else values.cast(pa.string()).cast(pa.int64())
-            )
-        if name == COST:
-            return (
-                values.cast(pa.float64())
-                if not types.is_dictionary(kind)
-                else values.cast(pa.string()).cast(pa.float64())
-            )
+        if name in NUMBERS or name == COST:
+            return _figures(values, whole=name in NUMBERS)
         if types.is_dictionary(kind):
-            return (
-                values
-                if kind.value_type == pa.string()
-                else values.cast(pa.dictionary(pa.int32(), pa.string()))
-            )
-        return values.cast(pa.string()).dictionary_encode()
+            wanted = pa.dictionary(pa.int32(), pa.string())
+            return (values if kind.value_type == pa.string() else values.cast(wanted)), None
+        return values.cast(pa.string()).dictionary_encode(), None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InvalidInput.of(
             f"{file}: column `{theirs}` cannot be read as `{name}`: {str(error).splitlines()[0]}"
         ) from None
 
 
-def _times(values: Any) -> Any:
+def _times(values: Any) -> tuple[Any, Bad]:
     pa = arrow()
     kind, wanted = values.type, pa.timestamp("us", tz="UTC")
     if pa.types.is_timestamp(kind):
-        return (
-            values.cast(pa.timestamp("us")).cast(wanted) if kind.tz is None else values.cast(wanted)
-        )
+        naive = values.cast(pa.timestamp("us")) if kind.tz is None else values
+        return naive.cast(wanted), None
     if pa.types.is_date(kind):
-        return values.cast(pa.timestamp("us")).cast(wanted)
+        return values.cast(pa.timestamp("us")).cast(wanted), None
     encoded = values if pa.types.is_dictionary(kind) else values.dictionary_encode()
     read = [to_time(one) if one is not None else None for one in encoded.dictionary.to_pylist()]
-    return pa.array(read, wanted).take(encoded.indices)
+    found = pa.array(read, wanted).take(encoded.indices)
+    return found, _lost(found, values)
+
+
+def _figures(values: Any, *, whole: bool) -> tuple[Any, Bad]:
+    """Read counts (not negative), or amounts of money; what is not a number at all is null."""
+    pa = arrow()
+    compute, kind = pa.compute, values.type
+    if pa.types.is_dictionary(kind):
+        values = values.cast(kind.value_type)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        read = [_number(one) for one in values.to_pylist()]
+        numbers = pa.array(read, pa.float64())
+        lost = _lost(numbers, values)
+    elif whole and pa.types.is_integer(kind):
+        found = values.cast(pa.int64(), safe=False)
+        return found, _marked(compute.less(found, 0))
+    else:
+        numbers, lost = values.cast(pa.float64()), None
+    numbers = compute.if_else(compute.is_nan(numbers), None, numbers)
+    limit = MOST if whole else float("inf")
+    within = compute.less(compute.abs(numbers), limit)
+    good = compute.and_(within, compute.greater_equal(numbers, 0)) if whole else within
+    bad = _marked(compute.invert(good))
+    found = compute.if_else(compute.fill_null(good, False), numbers, None)
+    found = found.cast(pa.int64(), safe=False) if whole else found
+    return found, bad if lost is None else lost if bad is None else bad | lost
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _lost(found: Any, values: Any) -> Bad:
+    """Mark what became null and was not."""
+    if found.null_count == values.null_count:
+        return None
+    return _marked(arrow().compute.and_(found.is_null(), values.is_valid()))
+
+
+def _marked(wrong: Any) -> Bad:
+    """Give a Boolean array as a mask, null as no; ``None`` where nothing is marked."""
+    mask = flags(wrong.fill_null(False))
+    return mask if mask.any() else None
 
 
 def _audit(each: Any, skipped: Skipped, file: str, first: int) -> tuple[Any, Any]:
@@ -218,21 +260,24 @@ def read_csv(
 ) -> Iterator[Read]:
     """Read a CSV file with a line of names, in bounded memory."""
     pa = arrow()
-    refused: list[int] = []
+    refused: list[tuple[int, int]] = []
 
     def refuse(row: Any) -> str:
-        refused.append(row.number)
+        refused.append((row.number, 1 + row.text.count("\n")))
         return "skip"
 
-    header = stream.readline()
-    columns = next(csv.reader([header.decode("utf-8-sig", "replace").rstrip("\r\n")]), [])
+    header = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
+    separator = max(SEPARATORS, key=header.count)
+    columns = next(csv.reader([header], delimiter=separator), [])
     if not columns:
         raise InvalidInput.of(
             f"{file}: the file is empty", "a CSV file begins with a line of names"
         )
     wanted = columns_of(columns, mapping, file)
     options = {
-        "parse_options": pa.csv.ParseOptions(invalid_row_handler=refuse, newlines_in_values=True),
+        "parse_options": pa.csv.ParseOptions(
+            delimiter=separator, invalid_row_handler=refuse, newlines_in_values=True
+        ),
         "read_options": pa.csv.ReadOptions(
             use_threads=False, block_size=1 << 24, column_names=columns
         ),
@@ -253,9 +298,12 @@ def read_csv(
         made, kept = _mapped(_sound(each, skipped, file, rows), wanted, skipped, file, rows)
         yield Read(made, _Place(file, rows + 1, kept), each.nbytes)
         rows += each.num_rows
-    skipped.add(
-        "wrong number of columns", [f"{file}:{n + 1}" for n in refused[:5] if n], len(refused)
-    )
+    for reason, lines in (
+        ("wrong number of columns", [(at, one) for at, one in refused if one == 1]),
+        ("a quote is not closed", [(at, one) for at, one in refused if one > 1]),
+    ):
+        places = [f"{file}:{at + 1}" for at, _ in lines[:5] if at]
+        skipped.add(reason, places, sum(one for _, one in lines))
 
 
 def _sound(each: Any, skipped: Skipped, file: str, first: int) -> Any:

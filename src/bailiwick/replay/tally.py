@@ -299,8 +299,14 @@ class _Days:
         at = numbers(times.cast("int64"), np.int64, -1)
         in_order = bool((at[1:] >= at[:-1]).all())
         first, last = (int(at[0]), int(at[-1])) if in_order else (int(at.min()), int(at.max()))
-        self.first = first if self.first is None else min(self.first, first)
-        self.last = last if self.last is None else max(self.last, last)
+        if first < 0:  # no time, or one before 1970, which no log has
+            at = np.maximum(at, -1)
+            known = at[at >= 0]
+            self._span(int(known.min()), last) if len(known) else None
+            first = -1
+            last = max(last, -1)
+        else:
+            self._span(first, last)
         days = range(first // DAY_US, last // DAY_US + 1)
         if in_order and len(days) < MOST_EDGES:
             ends = np.searchsorted(at, [(day + 1) * DAY_US for day in days])
@@ -315,6 +321,10 @@ class _Days:
         met = np.flatnonzero(np.bincount(since))
         code_of[met] = [self._number(days[day]) for day in met.tolist()]
         return code_of.take(since)
+
+    def _span(self, first: int, last: int) -> None:
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
 
     def _number(self, day: int) -> int:
         if day not in self._numbers:
