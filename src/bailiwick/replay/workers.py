@@ -84,25 +84,36 @@ def spread(
     count = min(workers or os.cpu_count() or 1, len(chunks))
     here = multiprocessing.get_context("fork")
     shared = _Shared(chunks, here.Value("q", 0), here.RawValue("b", 0))
-    pipes = [here.Pipe(duplex=False) for _ in range(count)]
-    started = [
-        here.Process(target=_work, args=(make, shared, ours), daemon=True) for _, ours in pipes
-    ]
+    pipes: list[Connection] = []
+    started: list[Any] = []
     try:
         with interrupts(shared.stop):
-            _start(started)
-            for _, ours in pipes:
-                ours.close()
-            finished = list(_collect([theirs for theirs, _ in pipes], progress))
+            with _held_back():
+                for _ in range(count):
+                    pipe, process = _fork(here, make, shared, pipes)
+                    pipes.append(pipe)
+                    started.append(process)
+            finished = list(_collect(pipes, progress))
     finally:
         for process in started:
-            if process.pid is not None:
-                process.terminate()
-                process.join()
+            process.terminate()
+            process.join()
     return Spread([one.found for one in finished], sum(one.done for one in finished))
 
 
-def _start(processes: Sequence[Any]) -> None:
+def _fork(
+    here: Any, make: Callable[[], Worker], shared: _Shared, others: Sequence[Connection]
+) -> tuple[Connection, Any]:
+    """Start a worker. Only it has the end it writes to, and only we the ends that are read."""
+    theirs, ours = here.Pipe(duplex=False)
+    process = here.Process(target=_work, args=(make, shared, ours, [*others, theirs]), daemon=True)
+    process.start()
+    ours.close()
+    return theirs, process
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
     """Fork with interrupts held back, so that none arrives before a worker can ignore it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     gc.collect()
@@ -110,8 +121,7 @@ def _start(processes: Sequence[Any]) -> None:
     try:
         with warnings.catch_warnings():  # forking is safe: workers use nothing that threads hold
             warnings.simplefilter("ignore", DeprecationWarning)
-            for process in processes:
-                process.start()
+            yield
     finally:
         gc.unfreeze()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -158,8 +168,12 @@ def _collect(pipes: Sequence[Connection], progress: Progress | None) -> Iterator
                 progress(*said)
 
 
-def _work(make: Callable[[], Worker], shared: _Shared, tell: Connection) -> None:
+def _work(
+    make: Callable[[], Worker], shared: _Shared, tell: Connection, others: Sequence[Connection]
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for pipe in others:
+        pipe.close()
     try:
         tell.send(_all(make(), shared, tell))
     except BrokenPipeError:  # nobody waits any more
