@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import boto3
 import pytest
@@ -10,10 +11,11 @@ from moto import mock_aws
 from bailiwick.cloud.aws import (
     at_root,
     fetch_deployed,
+    organizations_client,
     rails_of,
     read_deployed,
 )
-from bailiwick.errors import InvalidInput
+from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.targets.aws import NEW_ACCOUNT
 from bailiwick.targets.deployed import audit_aws
 from bailiwick.targets.judged import Gap, Kind
@@ -85,6 +87,20 @@ def test_an_export_that_leaves_a_unit_out_is_refused() -> None:
     for value in ({}, "nonsense", {"policies": {}, "attached": {"r-ab12": ["p-1"]}}):
         with pytest.raises(InvalidInput, match=r"export.json"):
             read_deployed("export.json", value)
+
+
+def test_without_credentials_a_live_audit_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(BailiwickError, match="cannot be read") as caught:
+        fetch_deployed(organizations_client())
+    assert "credentials" in (caught.value.help or "")
 
 
 @mock_aws

@@ -92,3 +92,68 @@ def test_an_audit_needs_to_know_where_to_look() -> None:
     done = CliRunner().invoke(app, ["cloud", "audit", "aws", POLICY, "--org", ORG])
 
     assert "from a file or folder, or from `--live`" in str(done.exception)
+
+
+# -- bad input ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_region_is_named_beside_the_answer() -> None:
+    call = f"bedrock:InvokeModel {MODEL} in us-eest-1 by 111111111111"
+
+    printed = run("cloud", "explain", call, "-p", POLICY, "--org", ORG)
+
+    assert "`us-eest-1` is no region that is known" in printed
+    assert "did you mean `us-west-1` or `us-east-1`" in printed
+    assert "denied by" in printed
+
+
+def test_an_unknown_account_is_named_and_held_like_a_new_one() -> None:
+    call = f"bedrock:InvokeModel {MODEL} in us-east-1 by 444444444444"
+
+    printed = run("cloud", "explain", call, "-p", POLICY, "--org", ORG)
+
+    assert "`444444444444` is not in the organisation file" in printed.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({"Resource": "arn:aws:bedrock:*:*:*profile/x"}, "wildcard in the type of the resource"),
+        ({"Action": "bed*:InvokeModel"}, "the service is written out"),
+        ({"Effect": "Denny"}, "neither `Allow` nor `Deny`"),
+    ],
+)
+def test_what_iam_would_refuse_is_named_with_its_file_and_nothing_is_said_to_be_right(
+    statement: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    good = {"Sid": "A", "Effect": "Deny", "Action": "bedrock:*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [good, {**good, "Sid": "B", **statement}]}
+    (tmp_path / "odd.json").write_text(json.dumps(document))
+
+    done = CliRunner().invoke(app, ["cloud", "audit", "aws", POLICY, str(tmp_path), "--org", ORG])
+
+    assert f"{tmp_path / 'odd.json'}: statement 2" in str(done.exception)
+    assert message in str(done.exception)
+    assert "differ from the policy" not in done.output
+
+
+def test_an_unknown_action_is_answered_with_near_ones() -> None:
+    call = f"bedrock:InvokeModle {MODEL} in us-east-1 by 111111111111"
+    done = CliRunner().invoke(app, ["cloud", "explain", call, "-p", POLICY, "--org", ORG])
+
+    assert "unknown action `bedrock:InvokeModle`" in str(done.exception)
+    assert "`bedrock:InvokeModel`" in str(done.exception)
+
+
+def test_two_policies_of_one_name_are_both_judged(tmp_path: Path) -> None:
+    """One in each folder, and a list of two in one file."""
+    nothing = {"Sid": "A", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    whole = {"Sid": "A", "Effect": "Deny", "Action": "*", "Resource": "*"}
+    for name, statement in (("one", whole), ("two", nothing)):
+        (tmp_path / name).mkdir()
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        (tmp_path / name / "same.json").write_text(json.dumps(document))
+
+    printed = run("cloud", "audit", "aws", POLICY, str(tmp_path), "--org", ORG, "--json", status=1)
+
+    assert {gap["kind"] for gap in json.loads(printed)["gaps"]} == {"blocks"}

@@ -171,6 +171,23 @@ def test_exports_that_cannot_be_read_are_bad_input(
     assert "exports" in done.stderr
 
 
+def test_a_folder_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
+    done = run(tmp_path, "verify", "policy.yaml", "--org", "org.yaml", "--deployed", "nowhere")
+
+    assert done.returncode == 2
+    assert "`nowhere` is no folder" in done.stderr
+
+
+def test_files_of_an_earlier_output_are_named(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "folders-9.vertexai.allowedModels.json").write_text("{}")
+
+    done = run(tmp_path, "compile", "gcp", "policy.yaml", "--org", "org.yaml", "--out", "out")
+
+    assert done.returncode == 0, done.stderr
+    assert "folders-9.vertexai.allowedModels.json" in done.stderr.replace("\n", "")
+
+
 # -- what is set where nobody looks ------------------------------------------------------------
 
 

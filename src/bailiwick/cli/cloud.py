@@ -1,7 +1,7 @@
 """``bailiwick cloud``: check, explain, audit and watch the guardrails of a cloud."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +13,13 @@ from bailiwick.cli import cloud_audit
 from bailiwick.cli.cloud_audit import ProfileFiles, bar, exported, report
 from bailiwick.cli.compile import OrgFile, read_profiles
 from bailiwick.cli.options import AsJson, At, PolicyFile, moment
-from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.cli.output import say, say_json, say_problems, say_table
 from bailiwick.cli.policy import compiled
 from bailiwick.cli.watch import watch
 from bailiwick.cloud import Cloud
 from bailiwick.cloud.aws import Deployed, at_root, rails_of, read_described
+from bailiwick.errors import Problem, Severity
+from bailiwick.shapes import did_you_mean
 from bailiwick.targets.aws import NEW_ACCOUNT, AwsWork, CallExplanation, Options, explain_call
 from bailiwick.targets.deployed import audit_aws, deployed_in
 
@@ -63,6 +65,7 @@ def explain(
     text = sys.stdin.read() if what == "-" else what
     described = read_described(text)
     work = _work(policy, org, profiles, at)
+    say_problems(_unknown_region(described.region, work))
     rails = rails_of(_deployed(work, scp), work.tree, NEW_ACCOUNT)
     found = explain_call(described, work, rails, work.options.profiles)
     if as_json:
@@ -83,6 +86,16 @@ def explain(
             for one in found.steps
         ),
     )
+
+
+def _unknown_region(region: str, work: AwsWork) -> Iterator[Problem]:
+    known = work.questions.regions
+    if region and region not in known.places:
+        yield Problem(
+            f"`{region}` is no region that is known; the table is as of {known.as_of}",
+            did_you_mean(region, known.places),
+            severity=Severity.WARNING,
+        )
 
 
 def _by(step: Any) -> str:

@@ -17,7 +17,7 @@ from bailiwick.cli.policy import compiled
 from bailiwick.cloud import Cloud, Organisation
 from bailiwick.cloud.aws import Profiles, default_profiles, import_profiles
 from bailiwick.decision import DecisionTable
-from bailiwick.errors import BailiwickError
+from bailiwick.errors import BailiwickError, Problem, Severity
 from bailiwick.targets import Compiled, Stage
 from bailiwick.targets.aws import Attach, NewModels, Options, compile_aws
 from bailiwick.targets.azure import compile_azure
@@ -85,11 +85,20 @@ def summary(made: Compiled) -> None:
 def _write(out: Path, texts: dict[str, str]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
+        stale = sorted(one.name for one in out.glob("*.json") if one.name not in texts)
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise BailiwickError(f"`{out}` cannot be written: {error.strerror}") from None
     say(f"{len(texts)} files in {escape(str(out))}")
+    say_problems(
+        Problem(
+            f"`{out / name}` was there before and is not of this output",
+            "remove it, or it is applied and audited with the rest",
+            severity=Severity.WARNING,
+        )
+        for name in stale
+    )
 
 
 @app.command()

@@ -13,6 +13,7 @@ from bailiwick.cli.options import AsJson, At, PolicyFile, moment
 from bailiwick.cli.output import FAILED, OK, say, say_json
 from bailiwick.cli.policy import compiled
 from bailiwick.cloud import Cloud, Tree
+from bailiwick.errors import InvalidInput
 from bailiwick.targets.deployed import audit_exports
 from bailiwick.targets.judged import Audit
 from bailiwick.targets.verify import Hole, HoleKind
@@ -32,6 +33,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Find every way around a layer to what it denies; exit with 1 if one is open."""
+    if deployed is not None and not deployed.is_dir():
+        raise InvalidInput.of(f"`{deployed}` is no folder", "it has one folder for each cloud")
     loaded, table = compiled(policy)
     when = moment(at)
 

@@ -8,7 +8,14 @@ from typing import Any
 
 from bailiwick.catalog import Catalog
 from bailiwick.cloud import Answer, Cloud, Questions, Tree, regions_of
-from bailiwick.cloud.aws import Deployed, at_root, default_profiles, rails_of, read_deployed
+from bailiwick.cloud.aws import (
+    Deployed,
+    at_root,
+    default_profiles,
+    parse_scp,
+    rails_of,
+    read_deployed,
+)
 from bailiwick.cloud.azure import azure_models, read_policies
 from bailiwick.cloud.gcp import (
     OrgPolicies,
@@ -91,6 +98,7 @@ def deployed_in(values: Values, tree: Tree) -> Deployed:
         return read_deployed(exports[0][1], exports[0][0])
     named: dict[str, Any] = {}
     for value, file in given:
+        parse_scp(file, value)  # so that what is wrong in it is said with its file
         name = Path(file).stem
         named[f"{name}-{len(named) + 1}" if name in named else name] = value
     return at_root(named, tree)

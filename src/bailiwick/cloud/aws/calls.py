@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from bailiwick.cloud.aws.actions import MANTLE, aws_actions
 from bailiwick.cloud.aws.profiles import UNSPECIFIED, Profiles
 from bailiwick.errors import InvalidInput
+from bailiwick.shapes import did_you_mean
 
 OPAQUE = ("provisioned-model", "custom-model-deployment", "imported-model", "marketplace")
 """Types of resources that run a model which no check names."""
@@ -92,7 +93,9 @@ def expand(call: Call, profiles: Profiles) -> tuple[Check, ...]:
     action = actions.authorized_as(call.action)
     if action is None:
         raise InvalidInput.of(
-            f"unknown action `{call.action}`", "write it as `bedrock:InvokeModel`"
+            f"unknown action `{call.action}`",
+            did_you_mean(call.action, (*actions.classes, *actions.operations))
+            or "write it as `bedrock:InvokeModel`",
         )
     group = actions.classes[action]
     base = {

@@ -98,7 +98,25 @@ def rails_of(deployed: Deployed, tree: Tree, new_account: str) -> Guardrails:
 
 
 def fetch_deployed(client: Any) -> Deployed:
-    """Read every service control policy and its targets with a boto3 client of Organizations."""
+    """Read every service control policy and its targets with a boto3 client of Organizations.
+
+    Raises ``BailiwickError`` where AWS does not answer: no credentials, no permission, no network.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return _fetch(client)
+    except (BotoCoreError, ClientError) as error:
+        raise BailiwickError(f"AWS Organizations cannot be read: {error}", NEEDS) from None
+
+
+NEEDS = (
+    "it needs credentials of the management account or of a delegated administrator, with "
+    "`organizations:List*` and `organizations:Describe*`"
+)
+
+
+def _fetch(client: Any) -> Deployed:
     policies: dict[str, Mapping[str, Any]] = {}
     attached: dict[str, list[str]] = {}
     for page in client.get_paginator("list_policies").paginate(Filter="SERVICE_CONTROL_POLICY"):
@@ -138,4 +156,9 @@ def organizations_client() -> Any:
         raise BailiwickError(
             "boto3 is not installed", "install the extra `aws`: pip install 'bailiwick[aws]'"
         ) from None
-    return boto3.client("organizations")
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.client("organizations", region_name="us-east-1")
+    except BotoCoreError as error:
+        raise BailiwickError(f"AWS Organizations cannot be asked: {error}", NEEDS) from None

@@ -78,6 +78,8 @@ class CallExplanation:
 
     @property
     def _because(self) -> str:
+        if self.decision is None and self.account is None:
+            return f", and `{self.described.account}` is not in the organisation file"
         if self.decision is None:
             return ", because no rule permits a model that the catalogue does not know"
         if self.decision.effect is not Effect.DENY:
