@@ -19,7 +19,7 @@ policy: policy.yaml
 listen: {{port: {port}, workers: {workers}}}
 admin: {{port: {admin}}}
 location: {{trusted_proxies: [127.0.0.0/8]}}
-reload: {{interval: 100ms, settle: 100ms}}
+reload: {{interval: {interval}, settle: 100ms}}
 timeouts: {{stop: 2s}}
 quotas: {{storage: "{quotas}"}}
 upstreams:
@@ -34,8 +34,15 @@ upstreams:
 class Running:
     """A gateway that runs."""
 
-    def __init__(self, folder: Folder, upstream: Upstream, workers: int, more: str = "") -> None:
-        """``more``: settings beyond the usual ones."""
+    def __init__(
+        self,
+        folder: Folder,
+        upstream: Upstream,
+        workers: int,
+        more: str = "",
+        interval: str = "100ms",
+    ) -> None:
+        """``more``: settings beyond the usual ones. ``interval``: of looks at the files."""
         self.folder, self.workers = folder, workers
         self.port, self.admin = free_port(), free_port()
         quotas = "memory://" if workers == 1 else "redis://127.0.0.1:1/0"
@@ -45,6 +52,7 @@ class Running:
                 admin=self.admin,
                 workers=workers,
                 quotas=quotas,
+                interval=interval,
                 upstream=upstream.url,
             )
             + more
@@ -100,9 +108,13 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Folder, upstream: Upstream, workers: int = 1, more: str = ""
+    folder: Folder,
+    upstream: Upstream,
+    workers: int = 1,
+    more: str = "",
+    interval: str = "100ms",
 ) -> Iterator[Running]:
-    gateway = Running(folder, upstream, workers, more)
+    gateway = Running(folder, upstream, workers, more, interval)
     try:
         gateway.wait_until_ready()
         yield gateway

@@ -1,5 +1,6 @@
 """The whole gateway from its settings file: real processes, real requests, real files."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def _check_records(audit: Path, permitted: str, denied: str) -> None:
     assert any(
         event["kind"] == "refusal" and event["code"] == "unauthenticated" for event in events
     )
+
+
+def test_a_hangup_has_every_worker_read_its_files_at_once(
+    folder: Folder, upstream: Upstream
+) -> None:
+    key = folder.add_key()
+    with running(folder, upstream, workers=2, interval="1h") as gateway:
+        before = {gateway.send(key, NL)[0] for _ in range(10)}
+        folder.write(policy=POLICY.replace("include: [US]", "include: [US, NL]"))
+        gateway.process.send_signal(signal.SIGHUP)
+        after = until(lambda: {gateway.send(key, NL)[0] for _ in range(10)} == {200})
+
+    assert before == {403}
+    assert after
 
 
 def test_several_workers_start_and_each_keeps_a_log(folder: Folder, upstream: Upstream) -> None:

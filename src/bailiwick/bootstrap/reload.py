@@ -73,6 +73,7 @@ class Reloader:
         self._watcher = Watcher(self._settle_s)
         self._world: World | None = None
         self._stop = threading.Event()
+        self._told = threading.Event()
         self._thread: threading.Thread | None = None
         self.status = ReloadStatus(None, None, None, (), ())
 
@@ -134,15 +135,27 @@ class Reloader:
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
         self._thread.start()
 
+    def ask(self) -> None:
+        """Have everything read again now, in the thread; for handlers of signals."""
+        self._told.set()
+
     def close(self) -> None:
         """Look no more."""
         self._stop.set()
+        self._told.set()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._settle_s if self._watcher.settling else self._interval_s):
-            self.look()
+        while True:
+            told = self._told.wait(self._settle_s if self._watcher.settling else self._interval_s)
+            if self._stop.is_set():
+                return
+            if told:
+                self._told.clear()
+                self.load()
+            else:
+                self.look()
 
     def _build(self) -> tuple[Settings, Built]:
         """Build from the files as they are. Every file is watched from before it is read."""

@@ -174,8 +174,9 @@ class Worker:
         self.begin()
         gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
         return Services(
-            judge=self, record=self.record, style=self.style, status=self.status, stop=self.stop
-        )
+            judge=self, record=self.record, style=self.style, status=self.status, stop=self.stop,
+            reload=self._reloader.ask,
+        )  # fmt: skip
 
     def begin(self) -> None:
         """Find everything that can be found now, and look after it from now on."""
@@ -197,6 +198,7 @@ class Worker:
         told = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._reloader.ask())
         self._reloader.begin()
         self._reloader.start()
         self._keeper.start()

@@ -43,6 +43,10 @@ async def _nothing() -> None:
     return None
 
 
+def _keep() -> None:
+    return None
+
+
 def _default_style() -> RefusalStyle:
     return RefusalStyle()
 
@@ -70,6 +74,8 @@ class Services:
     """Called on the worker's event loop before its first request."""
     stop: Callable[[], Awaitable[None]] = _nothing
     """Called after its last one."""
+    reload: Callable[[], None] = _keep
+    """Called on SIGHUP: whatever is read from files is to be read again, soon."""
     quotas: Quotas | None = None
     """Where requests are counted together with somebody else's; ``None``: on its own."""
 

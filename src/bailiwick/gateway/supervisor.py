@@ -1,8 +1,9 @@
 """Fork processes, replace those that die, and end all of them together.
 
 It is single-threaded and does nothing else, so forking is safe at any time and there is little that
-could fail. All signals are waited for, never handled. Children hold the reading end of a pipe whose
-writing end is ours alone, so they learn that we are gone, however that came about.
+could fail. All signals are waited for, never handled; SIGHUP is passed on to the children. Those
+hold the reading end of a pipe whose writing end is ours alone, so they learn that we are gone,
+however that came about.
 """
 
 import logging
@@ -83,6 +84,9 @@ class Supervisor:
             got = signal.sigwait(_SIGNALS)
             if got in _STOP:
                 return
+            if got == signal.SIGHUP:
+                for child in self._children:
+                    _kill(child.pid, signal.SIGHUP)
             self._reap()
 
     def _start_due(self) -> None:

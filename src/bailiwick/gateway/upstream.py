@@ -105,11 +105,8 @@ class Target:
     ) -> bytes:
         """Write the head of a request: what is ours, and nothing of the caller's instead of it."""
         opening, taken = self._ours(obliged) if obliged else (self._opening, self._taken)
-        theirs = "".join(
-            f"{name}: {caller[name]}\r\n"
-            for name in PASSED_ON
-            if name in caller and name not in taken
-        )
+        passed_on = [name for name in filter(caller.__contains__, PASSED_ON) if name not in taken]
+        theirs = "".join([f"{name}: {caller[name]}\r\n" for name in passed_on]) if passed_on else ""
         return f"{opening}{theirs}content-length: {length}\r\n\r\n".encode("latin-1")
 
     def _ours(self, obliged: tuple[tuple[str, str], ...]) -> tuple[str, frozenset[str]]:

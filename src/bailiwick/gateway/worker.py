@@ -37,6 +37,7 @@ def work(
         loop.add_signal_handler(number, told.set)
     loop.add_reader(parent, told.set)
     gateway = Gateway(options, factory(), partial(_report, directory), loop)
+    loop.add_signal_handler(signal.SIGHUP, gateway.services.reload)
     gc.freeze()  # what is loaded by now stays: nobody needs to look through it again and again
     gc.set_threshold(*_COLLECT)
     listener = Listener(listening, gateway, tls)
