@@ -276,6 +276,18 @@ def test_another_refusal_is_passed_on(gateway: Running, status: int, body: Any) 
     assert gateway.ask(OPUS, US, "allow")[::2] == (status, body)
 
 
+def test_a_candidate_whose_context_is_too_small_is_passed_over(gateway: Running) -> None:
+    long = [{"role": "user", "content": "many words " * 100_000}]  # 1.1 MB, some 370,000 tokens
+
+    status, headers, _ = gateway.ask(OPUS, NL, "allow", messages=long)
+    answer = gateway.ask(OPUS, NL, "allow", messages=long[:1], max_tokens=250_000)[0]
+    fits = gateway.ask(OPUS, NL, "allow", messages=[{"role": "user", "content": "w " * 90_000}])
+
+    assert (status, answer) == (403, 403)
+    assert "x-bailiwick-model" not in headers
+    assert (fits[0], fits[1]["x-bailiwick-model"]) == (200, LARGE)
+
+
 def test_each_model_is_tried_once_and_the_last_answer_is_passed_on(gateway: Running) -> None:
     status, headers, answer = gateway.ask("anthropic/claude-haiku-4-5", US)
 

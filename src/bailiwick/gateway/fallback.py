@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bailiwick.gateway.estimate import estimate_tokens
 from bailiwick.gateway.identity import FALLBACK_HEADER
 from bailiwick.gateway.translate import OTHER, PATHS, Translation, Untranslatable, translation
 from bailiwick.gateway.upstream import Answer, Target, Targets
@@ -38,6 +39,8 @@ class Fallback:
     """As the caller sent it."""
     left: list[str] = field(default_factory=list)
     """Candidates that were not tried yet; each is taken once."""
+    _tokens: int | None = None
+    """The context that the request needs, once somebody asked."""
 
     @classmethod
     def of(
@@ -58,12 +61,22 @@ class Fallback:
         return what in self.arrangement.when
 
     def next(self, targets: Targets) -> "Instead | None":
-        """Take the next candidate that some upstream serves."""
+        """Take the next candidate that is large enough and that some upstream serves."""
         while self.left:
-            found = self._instead(targets, self.left.pop(0))
+            model = self.left.pop(0)
+            found = self._instead(targets, model) if self._fits(model) else None
             if found is not None:
                 return found
         return None
+
+    def _fits(self, model: str) -> bool:
+        """Tell whether the request, as far as one can tell, fits the context of a model."""
+        window = self.arrangement.windows.get(model)
+        if window is None:
+            return True
+        if self._tokens is None:
+            self._tokens = estimate_tokens(self.body)
+        return self._tokens <= window
 
     def _instead(self, targets: Targets, model: str) -> "Instead | None":
         own = self.asked

@@ -161,7 +161,9 @@ class Pipeline:
         models = world.catalog.models
         fitting = (one for one in found.candidates if fit(models[one], needs).fits is not False)
         candidates = tuple(one for one in fitting if one != model)
-        return Arrangement(model, candidates, found.when, found.always, found.translate)
+        contexts = ((one, models[one].context_tokens) for one in candidates)
+        windows = {one: context.value for one, context in contexts if context is not None}
+        return Arrangement(model, candidates, found.when, found.always, found.translate, windows)
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request."""

@@ -51,6 +51,8 @@ class Arrangement:
     """Of ``denied`` and ``refused``."""
     always: bool
     translate: bool
+    windows: Mapping[str, int]
+    """Context in tokens of the candidates of which the catalogue knows it."""
 
 
 class Judged(NamedTuple):
