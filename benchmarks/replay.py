@@ -85,7 +85,7 @@ def _job() -> Job:
         compile_table(new.policy, new.catalog), compile_table(old.policy, old.catalog),
         new.catalog, load_locator(LocationSettings(), NOW), NOW,
     )  # fmt: skip
-    return Job(setting, list_prices(new.catalog, NOW))
+    return Job(setting, list_prices(new.catalog))
 
 
 def _replay(job: Job, path: Path, workers: int) -> int:

@@ -82,7 +82,7 @@ def known(setting: Setting, row: Mapping[str, object]) -> dict[str, Fact]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_number_of_workers_changes_nothing(month: Path, setting: Setting, workers: int) -> None:
     chunks = plan([month], LogOptions())
-    job = Job(setting, list_prices(setting.catalog, NOW))
+    job = Job(setting, list_prices(setting.catalog))
     alone = replay_locally(job, chunks[:1], workers=1).totals
 
     for chunk in chunks[1:]:

@@ -78,7 +78,7 @@ def replayed(
     paths: Sequence[Path], options: LogOptions | None = None, **more: Any
 ) -> tuple[Finished, Setting]:
     with_ = setting(**more)
-    job = Job(with_, list_prices(with_.catalog, NOW))
+    job = Job(with_, list_prices(with_.catalog))
     return replay_locally(job, plan(paths, options or LogOptions()), workers=2), with_
 
 

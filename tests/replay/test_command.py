@@ -227,3 +227,28 @@ def test_the_command_does_not_wait_for_libraries_that_it_does_not_need() -> None
 
     assert "pyarrow" not in done.stdout
     assert "ray" not in done.stdout
+
+
+def test_prices_are_those_of_alternatives(folder: Path) -> None:
+    priced = """
+catalog: 1
+defaults: {source: own contract, as_of: 2026-06, status: reported}
+models:
+  anthropic/claude-opus-4-1:
+    family: claude
+    openness: restricted
+    prices: {input: 1000000}
+...
+"""
+    (folder / "own.yaml").write_text(priced)
+    (folder / "new.yaml").write_text(NEW.replace("name: new", "name: new\ncatalog: own.yaml"))
+    (folder / "t.csv").write_text(f"model,address,tokens_in\n{OPUS},{DE},3\n")
+
+    done = bailiwick(
+        "replay", folder / "t.csv", "-p", folder / "new.yaml", "--at", "2026-07-01", "--json"
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["summary"]["cost_usd"] == 3
+    assert found["method"]["prices"][0]["source"].startswith("own contract")

@@ -13,7 +13,7 @@ import pytest
 from bailiwick.location import pack
 from bailiwick.replay import Finished, Job, Judge, LogOptions, list_prices, plan, replay_locally
 from bailiwick.replay.rows import arrow, batch
-from replay.replay_help import DE, MISTRAL, NOW, OPUS, RU, US, adds_up, setting
+from replay.replay_help import DE, MISTRAL, OPUS, RU, US, adds_up, setting
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed"),
@@ -72,7 +72,7 @@ def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(
 ) -> None:
     from bailiwick.replay.ray_engine import replay_on_ray
 
-    job = Job(setting(), list_prices(setting().catalog, NOW))
+    job = Job(setting(), list_prices(setting().catalog))
     chunks = plan([logs], LogOptions())
     here = counted(replay_locally(job, chunks, workers=2))
 
@@ -90,7 +90,7 @@ def test_the_result_is_the_same_here_and_with_one_or_two_workers_there(
 def test_an_interrupt_keeps_what_came_back_so_far(logs: Path) -> None:
     from bailiwick.replay.ray_engine import replay_on_ray
 
-    job = Job(setting(), list_prices(setting().catalog, NOW))
+    job = Job(setting(), list_prices(setting().catalog))
     chunks = plan([logs], LogOptions())
     told: list[tuple[int, int]] = []
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bailiwick.bootstrap import read_text
+from bailiwick.bootstrap import read_text, with_prices
 from bailiwick.cli.locate import open_locator
 from bailiwick.cli.options import Config, moment
 from bailiwick.cli.output import FAILED, err, say, say_json, say_table
@@ -109,7 +109,7 @@ def replay(
         room.parse(condition, room.NO_FIGURES)
     options = log_options(format, mapping, assume, trusted)
     setting = setting_of(policy, baseline, accounts, secret, assume, at, config)
-    prices = room.list_prices(setting.catalog, setting.at)
+    prices = room.list_prices(with_prices(setting.catalog, setting.at))
     chunks = room.plan(logs, options)
     finished = _run(engine, room.Job(setting, prices), chunks, workers)
     _some_judged(finished)
