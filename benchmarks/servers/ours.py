@@ -21,6 +21,7 @@ HOME = ("US", "CA", "GB", "AU", "NZ", "JP", "KR", "DE", "FR", "NL", "SE", "CH", 
 """Where the made-up accounts live, and where their requests come from."""
 NAME = "Bailiwick"
 NO_FSYNC = "Bailiwick, without fsync"
+SHADOWED = "Bailiwick, without fsync, with a shadow"
 
 
 def database(directory: Path) -> tuple[Path, Path]:
@@ -118,12 +119,17 @@ def settings(site: Site, database_file: Path, port: int, admin: int, fsync: bool
     }  # fmt: skip
 
 
-def gateway(site: Site, database_file: Path, *, fsync: bool = True) -> Server:
-    """Start it."""
+def gateway(site: Site, database_file: Path, *, fsync: bool = True, shadow: bool = False) -> Server:
+    """Start it; with ``shadow`` beside a policy that refuses some of what its own permits."""
     port, admin = free_port(), free_port()
     directory = site.directory
     (directory / "policy.yaml").write_text(json.dumps(policy(site)))
     written = settings(site, database_file, port, admin, fsync)
+    if shadow:
+        beside = policy(site)
+        beside["places"]["home"] = {"include": list(HOME[: len(HOME) // 2])}
+        (directory / "next.yaml").write_text(json.dumps(beside))
+        written["shadow"] = "next.yaml"
     config = directory / "bailiwick.yaml"
     config.write_text(json.dumps(written))
     command = [sys.executable, "-m", "bailiwick", "serve", "--config", str(config)]
@@ -134,8 +140,9 @@ def gateway(site: Site, database_file: Path, *, fsync: bool = True) -> Server:
     except BaseException:
         process.stop()
         raise
+    name = SHADOWED if shadow else NAME if fsync else NO_FSYNC
     return Server(
-        NAME if fsync else NO_FSYNC, port, (process,), stream_path="/v1/messages",
+        name, port, (process,), stream_path="/v1/messages",
         stream_model=STREAMING, version=version("bailiwick"), start_to_ready_s=ready,
     )  # fmt: skip
 
