@@ -54,7 +54,7 @@ def run(options: Options) -> Section:
             for load, ratio in ratios.items()
         ),
         (
-            "the shadow refuses half of the places, so many records say what it would have said",
+            "the shadow refuses two of 26 places; their records say what it would have said",
             "ratios are of the two turns of one round, one right after the other; without fsync",
             f"{wrong} wrong answers",
             *bench.notes,

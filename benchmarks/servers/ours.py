@@ -127,7 +127,7 @@ def gateway(site: Site, database_file: Path, *, fsync: bool = True, shadow: bool
     written = settings(site, database_file, port, admin, fsync)
     if shadow:
         beside = policy(site)
-        beside["places"]["home"] = {"include": list(HOME[: len(HOME) // 2])}
+        beside["places"]["home"] = {"include": list(HOME[:-2])}
         (directory / "next.yaml").write_text(json.dumps(beside))
         written["shadow"] = "next.yaml"
     config = directory / "bailiwick.yaml"

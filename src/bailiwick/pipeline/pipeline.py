@@ -139,13 +139,12 @@ class Pipeline:
             self._check_fresh()
         if permitted and scene.world.table.approvals:
             self.used.update(scene.world.table.approvals.intersection(decision.determining))
-        latency_us = (time.perf_counter_ns() - began) // 1000
-        build = scene.build(asked, at)
-        written = answer.written(judged, asked, caller, build, latency_us)
-        event: Event = written
+        beside = None
         if scene.world.shadow is not None and caller.located is not None:
             beside = _beside(scene.world.shadow, caller.located, asked, at, judged)
-            event = {**reread(written), "shadow": beside}
+        latency_us = (time.perf_counter_ns() - began) // 1000
+        build = scene.build(asked, at)
+        event = answer.written(judged, asked, caller, build, latency_us, beside)
         return self._record(judged, event, self._raw(caller.client))
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
@@ -369,9 +368,7 @@ def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
     return world.find_client_behind(asked.peer, asked.headers, asked.address_header)
 
 
-def _beside(
-    shadow: World, located: Located, asked: Asked, at: datetime, judged: Judged
-) -> Mapping[str, Any]:
+def _beside(shadow: World, located: Located, asked: Asked, at: datetime, judged: Judged) -> bytes:
     """Let a policy that is only tried judge the same request; nothing follows from it."""
     parts = _parts(shadow, located, judged.account, asked, judged.model)
     return shadow.compared(judged.decision, shadow.decide(judged.model, at, parts))

@@ -39,6 +39,7 @@ _BLANKS: Final = {
     "id": b'"%b"',
     "key": b"%b",
     "latency_us": b"%d",
+    "shadow": b"%b",
 }
 _Value = TypeVar("_Value")
 
@@ -87,7 +88,13 @@ class Answer(NamedTuple):
     """Whether the record says how many bytes came in: of a deny that is answered at once."""
 
     def written(
-        self, judged: Judged, asked: Asked, caller: Caller, build: bytes, latency_us: int
+        self,
+        judged: Judged,
+        asked: Asked,
+        caller: Caller,
+        build: bytes,
+        latency_us: int,
+        shadow: bytes | None,
     ) -> bytes:
         """Fill the record in for one request; the blanks are in the order of their names."""
         account = judged.account
@@ -98,9 +105,10 @@ class Answer(NamedTuple):
             key = canonical(account.key_id) if account.key_id else b"null"
         where = (caller.address, caller.address_from, build)
         cell, id_ = caller.cell, judged.id.encode()
+        beside = () if shadow is None else (shadow,)
         if self.counts:
-            return self.form % (who, *where, asked.bytes_in, cell, id_, key, latency_us)
-        return self.form % (who, *where, cell, id_, key, latency_us)
+            return self.form % (who, *where, asked.bytes_in, cell, id_, key, latency_us, *beside)
+        return self.form % (who, *where, cell, id_, key, latency_us, *beside)
 
 
 class Scene:
@@ -219,6 +227,8 @@ class Scene:
         )
         event = {**decision_event(judged, asked, verdict.written, {}, 0), **caller.basis.fields,
                  "address": None, "address_from": None, "build": None, "cell": None}  # fmt: skip
+        if self.world.shadow is not None and caller.located is not None:
+            event["shadow"] = None
         counts = asked.bytes_in is not None and not decision.permitted
         if counts:
             event.update(refused_fields(self.world.table.policy.refusal.status, 0))

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bailiwick.accounts import AccountView
+from bailiwick.audit import canonical
 from bailiwick.catalog import Catalog
 from bailiwick.decision import Decision, DecisionTable, Prepared
 from bailiwick.facts import DIMENSIONS, Fact, Layer, dimension
@@ -116,7 +117,7 @@ class World:
         self._clients: dict[Hashable, ClientAddress | Invalid] = {}
         self._places: dict[Hashable, Part] = {}
         self._routes: dict[Hashable, Part] = {}
-        self._compared: dict[Hashable, tuple[Decision, Decision, Mapping[str, Any]]] = {}
+        self._compared: dict[Hashable, tuple[Decision, Decision, bytes]] = {}
 
     def with_table(self, table: DecisionTable) -> "World":
         """Give the same world with another table."""
@@ -238,12 +239,12 @@ class World:
         )
         return self.layers.of_deny(model, at, decision.reasons, early)
 
-    def compared(self, decision: Decision, other: Decision) -> Mapping[str, Any]:
+    def compared(self, decision: Decision, other: Decision) -> bytes:
         """Write what this world, a shadow, says beside what was decided; why, if it differs."""
         key = (id(decision), id(other))
         found = self._compared.get(key)
         if found is None or found[0] is not decision or found[1] is not other:
-            written = shadow_fields(decision, other)
+            written = canonical(shadow_fields(decision, other))
             found = _remember(self._compared, key, (decision, other, written))
         return found[2]
 
