@@ -83,6 +83,9 @@ def test_what_a_cloud_cannot_see_is_open_until_somebody_is_named() -> None:
     left = [one for one in holes(named) if one.kind is HoleKind.LEFT]
 
     assert {one.cloud for one in unseen} == set(Cloud)
+    witnesses = [one.examples[0] for one in (*unseen, *left) if "address" in one.says]
+    assert witnesses
+    assert all("called from" in one and "called from US" not in one for one in witnesses)
     assert not any(one.kind.is_open for one in holes(named))
     assert any("edge enforces it" in one.says for one in left)
 

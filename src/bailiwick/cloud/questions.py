@@ -129,6 +129,22 @@ class Questions:
             found = self._answers[key] = self._decide(key, model)
         return found
 
+    def decide_with(
+        self, account: Account, where: Where, model: str, more: Mapping[str, Fact]
+    ) -> Decision:
+        """Decide a call as a layer does that knows ``more``, such as the client's address."""
+        facts: dict[str, Fact] = {
+            name: account.facts.get(name, UNKNOWN) if is_account_fact(name) else PENDING
+            for name in self.table.asked
+        }
+        facts |= {
+            "action": frozenset({"infer"}),
+            "endpoint": where.endpoint,
+            "processing": where.processing,
+            **more,
+        }
+        return self.table.decide_prepared(model, self.at, self.table.prepare(facts))
+
     def permits(
         self, account: Account, where: Where, model: str | None, action: str = "infer"
     ) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
+from itertools import product
 
 from bailiwick.catalog import Catalog
 from bailiwick.cloud import (
@@ -22,7 +24,9 @@ from bailiwick.cloud import (
     coverage_of,
     regions_of,
 )
-from bailiwick.decision import DecisionTable
+from bailiwick.decision import DecisionTable, Effect
+from bailiwick.facts import Fact
+from bailiwick.places import countries
 from bailiwick.targets.judged import Audit, Gap, Kind, in_words
 
 CHANNELS = {Cloud.AWS: "bedrock", Cloud.GCP: "vertex", Cloud.AZURE: "azure"}
@@ -80,7 +84,8 @@ def verify(
             continue
         questions = Questions(table, regions_of(cloud), at)
         residues = coverage_of(questions, cloud, offered)
-        found += [hole for one in residues for hole in _of_rule(cloud, one)]
+        witness = partial(_witness, questions, tree, offered)
+        found += [hole for one in residues for hole in _of_rule(cloud, one, witness)]
         found += _declared(cloud, tree)
         found += _roles(questions, tree)
         if deployed is not None:
@@ -107,12 +112,15 @@ def _unknown_cloud(cloud: Cloud, held: list[str]) -> Iterator[Hole]:
         )
 
 
-def _of_rule(cloud: Cloud, residue: Residue) -> Iterator[Hole]:
+def _of_rule(
+    cloud: Cloud, residue: Residue, witness: Callable[[str, str], str | None]
+) -> Iterator[Hole]:
     points: Mapping[str, str] = dict(residue.enforced_by)
     if residue.coverage in {Coverage.WEAKER, Coverage.NOT_EXPRESSIBLE}:
         for what in residue.missing:
             says = f"rule `{residue.rule}`: {cloud.value} cannot see {what}"
-            example = (f"a call straight to {cloud.value}, past the gateway",)
+            found = witness(residue.rule, what)
+            example = (found or f"a call straight to {cloud.value}, past the gateway",)
             if what in points:
                 change = f"make sure that {points[what]} cannot be gone around"
                 yield Hole(
@@ -121,6 +129,34 @@ def _of_rule(cloud: Cloud, residue: Residue) -> Iterator[Hole]:
             else:
                 change = f"name who enforces {what} under `acknowledge`, or change the rule"
                 yield Hole(HoleKind.UNSEEN, cloud, says, example, change)
+
+
+def _witness(
+    questions: Questions, tree: Tree, offered: frozenset[str], rule: str, what: str
+) -> str | None:
+    """Find a call that the cloud passes and the table denies, for where the client is.
+
+    Other facts that a cloud cannot see have no such list of values; their rules stand as a whole.
+    """
+    about = next(one for one in questions.table.rules if one.id == rule).models
+    if what != "address":
+        return None
+    models = {questions.model_class(one): one for one in sorted(about & offered, reverse=True)}
+    accounts = {questions.account_class(one): one for one in tree.accounts() if not one.exempt}
+    regions = {
+        questions.where_class(questions.where(one, (one,))): one for one in questions.regions.places
+    }
+    for model, account, region in product(models.values(), accounts.values(), regions.values()):
+        where = questions.where(region, (region,))
+        if questions.decide(account, where, model).effect is Effect.UNDETERMINED:
+            for country in countries():
+                there: Mapping[str, Fact] = {"address": frozenset({country})}
+                if questions.decide_with(account, where, model, there).effect is Effect.DENY:
+                    return (
+                        f"{model} in {region} by {account.name}, called from {country}: the table "
+                        f"denies it and {questions.regions.cloud.value} lets it pass"
+                    )
+    return None
 
 
 def _declared(cloud: Cloud, tree: Tree) -> Iterator[Hole]:

@@ -1,8 +1,10 @@
 """Which features of partners' models a scope may use: ``vertexai.allowedPartnerModelFeatures``."""
 
+from collections.abc import Mapping
+
 from bailiwick.cloud import Account
 from bailiwick.decision import Effect
-from bailiwick.facts import PENDING, UNKNOWN, Fact
+from bailiwick.facts import Fact
 from bailiwick.targets.gcp.scopes import Choices
 
 PARTNER_FEATURES = ("web_search",)
@@ -27,17 +29,6 @@ def feature_values(choices: Choices, account: Account) -> list[str]:
 
 
 def _permits(choices: Choices, account: Account, model: str, feature: str, place: str) -> bool:
-    questions, where = choices.questions, choices.wheres[place]
-    table = questions.table
-    facts: dict[str, Fact] = {
-        name: account.facts.get(name, UNKNOWN) if name in account.facts else PENDING
-        for name in table.asked
-    }
-    facts |= {
-        "action": frozenset({"infer"}),
-        "endpoint": where.endpoint,
-        "processing": where.processing,
-        "features": frozenset({feature}),
-    }
-    parts = table.prepare(facts)
-    return table.decide_prepared(model, questions.at, parts).effect is not Effect.DENY
+    where = choices.wheres[place]
+    used: Mapping[str, Fact] = {"features": frozenset({feature})}
+    return choices.questions.decide_with(account, where, model, used).effect is not Effect.DENY

@@ -15,14 +15,13 @@ from bailiwick.cloud import Account, Cloud, Tree
 from bailiwick.cloud.gcp import GLOBAL_HOST, LEVELS, PERIMETERS, Perimeters
 from bailiwick.decision import Effect
 from bailiwick.errors import InvalidInput, Problem
-from bailiwick.facts import PENDING, Fact
+from bailiwick.facts import Fact
 from bailiwick.places import countries
 from bailiwick.policy import Policy
 from bailiwick.targets.compiled import Cell
 from bailiwick.targets.gcp.scopes import Choices, scopes
 from bailiwick.targets.judged import Judged
 
-UNKNOWN_TO_IT = frozenset({"network", "holder"})
 POLICY = "accessPolicies/ACCESS_POLICY"
 """Stands for the operator's own access policy, of which there is one for an organization."""
 CLOSED = "bailiwick_closed"
@@ -220,23 +219,10 @@ def _countries(choices: Choices, account: Account) -> Iterator[str]:
         choices.questions.where_class(choices.wheres[place]): choices.wheres[place]
         for place in chosen.places
     }
-    table, at = choices.questions.table, choices.questions.at
-    base: dict[str, Fact] = {
-        name: account.facts.get(name, PENDING) if name in account.facts else PENDING
-        for name in table.asked
-    }
-    base |= {"action": frozenset({"infer"}), **dict.fromkeys(UNKNOWN_TO_IT, PENDING)}
     for country in countries():
-        facts = {**base, "address": frozenset({country})}
+        there: Mapping[str, Fact] = {"address": frozenset({country})}
         if all(
-            table.decide_prepared(
-                model,
-                at,
-                table.prepare(
-                    {**facts, "endpoint": where.endpoint, "processing": where.processing}
-                ),
-            ).effect
-            is not Effect.DENY
+            choices.questions.decide_with(account, where, model, there).effect is not Effect.DENY
             for model in models.values()
             for where in wheres.values()
         ):
