@@ -58,12 +58,13 @@ class AccountTable:
         self._added: dict[str, int] = {}
         self._added_ids: list[str] = []
         self._standings: list[Standing] = []
-        self._known: dict[tuple[str, int], int] = {}
+        self._known: dict[tuple[str, int, bool], int] = {}
         self._moments = array("q")
         self.parents = array("i")
         """The number of every account's parent, or ``NOBODY``."""
         self.states = array("Q")
-        """The state of every account. Equal ones: the same counts."""
+        """The state of every account. Equal ones: the same counts, and either all of them have an
+        organisation or none has."""
         self.left = 0
         """Moments that no account uses any more."""
 
@@ -124,21 +125,24 @@ class AccountTable:
         """Take in an account as it is now; its organisations before it."""
         number = self.number(identity)
         if number == NOBODY:
-            self._append(NOBODY if parent is None else self.number(parent), standing, moments)
+            above = NOBODY if parent is None else self.number(parent)
+            self._append(above, standing, moments, lone=parent is None)
             self._added_ids.append(identity)
             self._added[identity] = len(self._ids) + len(self._added)  # last: readers begin here
             return
         before = self.states[number]
         if self.standing(before) != standing or list(self.moments(before)) != list(moments):
             self.left += len(self.moments(before))
-            self.states[number] = self._state(standing, moments)
+            lone = self.parents[number] == NOBODY
+            self.states[number] = self._state(standing, moments, lone=lone)
 
-    def _append(self, parent: int, standing: Standing, moments: Moments) -> None:
+    def _append(self, parent: int, standing: Standing, moments: Moments, *, lone: bool) -> None:
         self.parents.append(parent)
-        self.states.append(self._state(standing, moments))
+        self.states.append(self._state(standing, moments, lone=lone))
 
-    def _state(self, standing: Standing, moments: Moments) -> int:
-        key = (standing.status, id(standing.layout))  # a layout stays, since its standing does
+    def _state(self, standing: Standing, moments: Moments, *, lone: bool) -> int:
+        # a layout stays, since its standing does, and so does the number that names it
+        key = (standing.status, id(standing.layout), lone)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = len(self._standings)
@@ -169,7 +173,7 @@ class AccountFilling:
             self._children.append(number)
             self._parents.append(parent)
         table._ids.append(identity)
-        table._append(NOBODY, standing, moments)
+        table._append(NOBODY, standing, moments, lone=parent is None)
         return number
 
     def table(self) -> AccountTable:

@@ -106,7 +106,7 @@ class Snapshot:
             return None
         state, above = accounts.states[number], NONE
         shared = self._alone.get(state)
-        if shared is not None and accounts.parents[number] == NOBODY:
+        if shared is not None:
             status, values, evidence = shared
             identity = accounts.identity(number)
             view = AccountView(identity, digest, status, values, None, evidence)
