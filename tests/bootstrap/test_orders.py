@@ -64,7 +64,7 @@ def in_a_week() -> datetime:
     return datetime.now(UTC) + timedelta(days=7)
 
 
-def open_stream(gateway: Running, key: str) -> socket.socket:
+def ask_for_stream(gateway: Running, key: str) -> socket.socket:
     body = json.dumps(
         {
             "model": "claude-opus-4-1",
@@ -76,6 +76,11 @@ def open_stream(gateway: Running, key: str) -> socket.socket:
     stream = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
     head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\nx-forwarded-for: {US}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     stream.sendall((head + body).encode())
+    return stream
+
+
+def open_stream(gateway: Running, key: str) -> socket.socket:
+    stream = ask_for_stream(gateway, key)
     assert b"event: ping" in _until(stream, b"event: ping")
     return stream
 
@@ -152,6 +157,39 @@ def test_an_open_stream_is_cut_when_its_permit_is_withdrawn(
 
     assert not got.endswith(b"0\r\n\r\n")  # nobody can take it for complete
     assert outcomes(folder) == ["withdrawn"]
+
+
+def test_an_order_that_is_lifted_at_once_keeps_nobody_out(
+    folder: Folder, streaming: Upstream
+) -> None:
+    """Somebody is cut at most: they are told that it is not complete, and may come again."""
+    key = folder.add_key()
+    directives = Directives(folder.database())
+    with running(folder, streaming) as gateway:
+        with open_stream(gateway, key) as stream:
+            for _ in range(3):
+                order = directives.switch_off(["anthropic/*"], review_by=in_a_week(), **WHY)
+                directives.switch_on(order, **WHY)
+            again = until(lambda: _opens(gateway, key), 10)
+            stream.settimeout(10)
+            goes_on = stream.recv(65536) != b""
+        with open_stream(gateway, key) as stream:
+            order = directives.switch_off(["anthropic/*"], review_by=in_a_week(), **WHY)
+            cut = rest_of(stream)
+            directives.switch_on(order, **WHY)
+            after = until(lambda: _opens(gateway, key), 10)
+
+    assert again
+    assert not cut.endswith(b"0\r\n\r\n")
+    assert after
+    assert directives.orders() == ()
+    assert outcomes(folder).count("withdrawn") == (1 if goes_on else 2)
+
+
+def _opens(gateway: Running, key: str) -> bool:
+    """Whether a stream begins, by the status alone: a refusal leaves the connection open."""
+    with ask_for_stream(gateway, key) as stream:
+        return b" 200 " in _until(stream, b"\r\n").partition(b"\r\n")[0]
 
 
 def _keys(folder: Folder) -> Any:

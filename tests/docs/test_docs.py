@@ -123,6 +123,7 @@ def split(block: str) -> list[tuple[str, list[str]]]:
     return [(command, wanted) for command, wanted in found if command.startswith("bailiwick ")]
 
 
+@pytest.mark.timeout(600)  # twenty commands, one after the other
 def test_the_tutorial_of_an_appeal_runs_as_one_session(tmp_path: Path) -> None:
     """All its shell lines, in order; what is printed below them in the page must be printed."""
     page = (DOCS / "tutorial-appeal.md").read_text()

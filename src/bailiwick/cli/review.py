@@ -2,7 +2,10 @@
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,23 +63,53 @@ def desk(
     return Desk(opened(config, database, secret), loaded.policy, appeal_link=link)
 
 
+Who = Callable[[], str]
+"""Names who acts, once it is needed."""
+WHERE: Mapping[str, Any] = {
+    "config": Config,
+    "database": Database,
+    "secret": Secret,
+    "policy": Policy,
+}
+
+
+def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its ``office``, and ``by`` if it asks for that, from the options that say
+    where accounts and policy are and who acts. Typer makes options of all else that it takes.
+    """
+    asked = signature(command).parameters
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        config, database, secret, policy = (given.pop(name) for name in WHERE)
+        if "by" in asked:
+            given["by"] = partial(acting, given["by"], config)
+        command(office=desk(config, database, secret, policy), **given)
+
+    own = [one for name, one in asked.items() if name not in {"office", "by"}]
+    where = {**WHERE, "by": By} if "by" in asked else WHERE
+    more = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in where.items()
+    ]
+    run.__signature__ = Signature([*own, *more])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
+    return run
+
+
 @app.command()
+@at_desk
 def status(
+    office: Desk,
+    by: Who,
     account: Account,
     to: Annotated[str, typer.Argument(help="The status it shall have.")],
     code: Code,
     reason: Why,
     case: Annotated[str | None, typer.Option("--case", help="The case that it ends.")] = None,
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
-    by: By = None,
 ) -> None:
     """Change a status, or propose it where that takes a second person."""
-    moved = desk(config, database, secret, policy).request_status(
-        account, to, by=acting(by, config), code=code, reason=reason, case=case
-    )
+    moved = office.request_status(account, to, by=by(), code=code, reason=reason, case=case)
     _say_moved(moved)
 
 
@@ -93,46 +126,39 @@ def _say_moved(moved: Moved) -> None:
 
 
 @app.command()
+@at_desk
 def approve(
+    office: Desk,
+    by: Who,
     proposal: Annotated[str, typer.Argument(help="Id of a proposal.")],
     reason: Why = "approved",
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
-    by: By = None,
 ) -> None:
     """Approve what another person proposed, and carry it out."""
-    opened_desk = desk(config, database, secret, policy)
-    _say_moved(opened_desk.approve(proposal, by=acting(by, config), reason=reason))
+    _say_moved(office.approve(proposal, by=by(), reason=reason))
 
 
 @app.command()
+@at_desk
 def refuse(
+    office: Desk,
+    by: Who,
     proposal: Annotated[str, typer.Argument(help="Id of a proposal.")],
     reason: Why,
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
-    by: By = None,
 ) -> None:
     """Refuse a proposal, or withdraw your own."""
-    desk(config, database, secret, policy).refuse(proposal, by=acting(by, config), reason=reason)
+    office.refuse(proposal, by=by(), reason=reason)
     say(f"refused {escape(proposal)}")
 
 
 @app.command()
+@at_desk
 def findings(
+    office: Desk,
     account: Account,
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what stands against an account under a policy."""
-    found = desk(config, database, secret, policy).findings(account)
+    found = office.findings(account)
     if as_json:
         say_json(
             [
@@ -164,19 +190,16 @@ def findings(
 
 
 @app.command()
+@at_desk
 def cases(
+    office: Desk,
     account: Annotated[str | None, typer.Option("--account", help="Only of this account.")] = None,
     queue: Annotated[str | None, typer.Option(help=f"One of {', '.join(QUEUES)}.")] = None,
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
     as_json: AsJson = False,
 ) -> None:
     """List open cases, the most urgent first, and what waits for a second person."""
-    opened_desk = desk(config, database, secret, policy)
-    rows = opened_desk.open_cases(account, queue)
-    waiting = [one for one in opened_desk.proposals() if account in {None, one.account_id}]
+    rows = office.open_cases(account, queue)
+    waiting = [one for one in office.proposals() if account in {None, one.account_id}]
     if as_json:
         say_json(
             {
@@ -209,7 +232,10 @@ def _case(row: Any) -> dict[str, Any]:
 
 
 @app.command()
+@at_desk
 def case(
+    office: Desk,
+    by: Who,
     case: Annotated[str, typer.Argument(help="Id of a case.")],
     decide: Annotated[
         str | None, typer.Option("--decide", help=f"One of {', '.join(DISPOSITIONS)}.")
@@ -217,71 +243,55 @@ def case(
     take: Annotated[bool, typer.Option("--take", help="Look at it yourself.")] = False,
     extend: Annotated[bool, typer.Option("--extend", help="Give it more time, once.")] = False,
     reason: Why = "",
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
-    by: By = None,
 ) -> None:
     """Show a case with its evidence; take, extend or decide it."""
-    opened_desk = desk(config, database, secret, policy)
     if take:
-        opened_desk.take(case, by=acting(by, config))
+        office.take(case, by=by())
     if extend:
-        opened_desk.extend(case, by=acting(by, config), reason=reason)
+        office.extend(case, by=by(), reason=reason)
     if decide is not None:
-        decided = opened_desk.decide(case, decide, by=acting(by, config), reason=reason)
+        decided = office.decide(case, decide, by=by(), reason=reason)
         say(f"{escape(case)}: {decided.disposition}")
         if decided.moved is not None:
             _say_moved(decided.moved)
         return
-    say_json(_case(opened_desk.case(case)))
+    say_json(_case(office.case(case)))
 
 
 @app.command()
+@at_desk
 def appeal(
+    office: Desk,
     token: Annotated[str, typer.Argument(help="The token of a notice.")],
     text: Annotated[str | None, typer.Option("--text", help="What the appellant says.")] = None,
     evidence: Annotated[
         list[str] | None, typer.Option("--evidence", help="KIND=VALUE[,VALUE], self-declared.")
     ] = None,
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
 ) -> None:
     """Show an appeal, or submit it for somebody who wrote by other means."""
-    opened_desk = desk(config, database, secret, policy)
     if text is not None:
         from bailiwick.cli.accounts import pair
 
-        opened_desk.submit_appeal(token, text, dict(map(pair, evidence or ())))
-    view = opened_desk.appeal(token)
+        office.submit_appeal(token, text, dict(map(pair, evidence or ())))
+    view = office.appeal(token)
     say(f"{view.id} of {escape(view.account)} ({view.status}): {view.state}, until {view.until}")
     if view.answer:
         say(f"answer: {escape(view.answer)}")
 
 
 @app.command(name="impact")
+@at_desk
 def impact_command(
+    office: Desk,
+    by: Who,
     confirmed: Annotated[
         bool, typer.Option("--confirm", help="Agree to it, so that the next sweep does it.")
     ] = False,
     reason: Why = "",
-    config: Config = None,
-    database: Database = None,
-    secret: Secret = None,
-    policy: Policy = None,
-    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Show who would change under a policy, without changing anybody."""
-    opened_desk = desk(config, database, secret, policy)
-    found = (
-        confirm(opened_desk, by=acting(by, config), reason=reason)
-        if confirmed
-        else impact(opened_desk)
-    )
+    found = confirm(office, by=by(), reason=reason) if confirmed else impact(office)
     if as_json:
         say_json(
             {
