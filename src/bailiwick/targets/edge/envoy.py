@@ -99,7 +99,7 @@ def _listener(
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "route_config": {"virtual_hosts": [_host(selftest)]},
-        "local_reply_config": _replies(),
+        "local_reply_config": _replies(_reads(made, options)),
         "http_filters": _filters(made, options, database),
     }
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
@@ -160,11 +160,15 @@ def _filters(made: Plan, options: EdgeOptions, database: str) -> list[dict[str, 
         if any(made.of)
         else []
     )
-    if options.models and made.classes:
+    if _reads(made, options):
         by_class = {one.name: _models(one) for one in made.classes}
         native += [_read_model(), _rbac("models", {**by_class, "unread": _unread()})]
     asked = [_ask(made, options)] if options.service else []
     return [*native, _clean(made), *asked, _filter("router", "router.v3.Router", {})]
+
+
+def _reads(made: Plan, options: EdgeOptions) -> bool:
+    return options.models and bool(made.classes)
 
 
 def _clean(made: Plan) -> dict[str, Any]:
@@ -323,13 +327,14 @@ def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
     return _filter("ext_authz", "ext_authz.v3.ExtAuthz", config)
 
 
-def _replies() -> dict[str, Any]:
+def _replies(reads: bool) -> dict[str, Any]:
     """Word what Envoy refuses by itself; what the service says goes through as it is."""
+    unread = {**_mapper(_said_unread(), pages.unreadable()), "status_code": 400}
     return {
         "mappers": [
             _mapper(_and(_status(503), _flag("UAEX")), pages.down()),
             {"filter": _flag("UAEX")},
-            {**_mapper(_said_unread(), pages.unreadable()), "status_code": 400},
+            *([unread] if reads else []),
             _mapper(_status(403), pages.refused()),
             _mapper(_status(413), pages.too_large()),
         ]
