@@ -22,7 +22,10 @@ from benchmarks.options import Options
 from benchmarks.report import Goal, Section, Spread, Table
 from benchmarks.servers import Starter, edge
 
-SERVERS = (edge.ENVOY_BY_HAND, edge.ENVOY, edge.NGINX_BY_HAND, edge.NGINX)
+SERVERS = (
+    edge.ENVOY_BY_HAND, edge.ENVOY, edge.ENVOY_MODEL, edge.NGINX_BY_HAND, edge.NGINX, edge.HAPROXY,
+    edge.HAPROXY_MODEL,
+)  # fmt: skip
 REFUSED = Load("527 B, refused at the edge, 64 connections", 64, False, False, SERVERS)
 
 
@@ -39,6 +42,9 @@ def run(options: Options) -> Section:
             edge.ENVOY: partial(edge.native, Edge.ENVOY, edge.ENVOY),
             edge.NGINX_BY_HAND: edge.nginx_by_hand,
             edge.NGINX: partial(edge.native, Edge.NGINX, edge.NGINX),
+            edge.ENVOY_MODEL: partial(edge.native_model, Edge.ENVOY, edge.ENVOY_MODEL),
+            edge.HAPROXY: partial(edge.native, Edge.HAPROXY, edge.HAPROXY),
+            edge.HAPROXY_MODEL: partial(edge.native_model, Edge.HAPROXY, edge.HAPROXY_MODEL),
         }
         for name, start in starters.items():
             folder = replace(site, directory=Path(directory) / base.folder_of(name))

@@ -21,7 +21,8 @@ from benchmarks.servers import Missing, Server, Site, envoy, ours
 
 OURS = "Envoy + Bailiwick's service"
 BY_HAND = "Envoy + a bare service by hand"
-ENVOY, NGINX = "Envoy, compiled", "nginx, compiled"
+ENVOY, NGINX, HAPROXY = "Envoy, compiled", "nginx, compiled", "HAProxy, compiled"
+ENVOY_MODEL, HAPROXY_MODEL = "Envoy, compiled, a model", "HAProxy, compiled, a model"
 ENVOY_BY_HAND, NGINX_BY_HAND = "Envoy, two countries by hand", "nginx, two countries by hand"
 TWO = ("CN", "RU")
 
@@ -69,6 +70,16 @@ def native(edge: Edge, name: str, site: Site) -> Server:
     return _start(edge, site, name, policy, free_port(), "token")
 
 
+def native_model(edge: Edge, name: str, site: Site) -> Server:
+    """Start a proxy that refuses one model there, which it reads in the body."""
+    rules = [
+        {"id": "all", "permit": "*"},
+        {"id": "two", "deny": f"anthropic/{site.model}", "where": {"address": list(TWO)}},
+    ]
+    policy = {"bailiwick": "1", "name": "two", "rules": rules}
+    return _start(edge, site, name, policy, free_port(), "token")
+
+
 def _start(
     edge: Edge, site: Site, name: str, policy: Mapping[str, Any], service_port: int, token: str
 ) -> Server:
@@ -96,8 +107,12 @@ def _run(edge: Edge, site: Site, name: str, port: int) -> Server:
         command = [envoy._program(), "-c", str(site.directory / "envoy.json"), "--concurrency",
                    "1", "--disable-hot-restart", "--log-level", "error"]  # fmt: skip
         version = envoy.version(command[0])
+    elif edge is Edge.HAPROXY:
+        command = [_program("haproxy"), "-db", "-f", str(site.directory / "haproxy.cfg")]
+        said = subprocess.run([command[0], "-v"], capture_output=True, text=True, check=False)
+        version = said.stdout.split()[2]
     else:
-        command = [_nginx(), "-c", str(site.directory / "nginx.conf"), "-g", "daemon off;"]
+        command = [_program("nginx"), "-c", str(site.directory / "nginx.conf"), "-g", "daemon off;"]
         said = subprocess.run([command[0], "-v"], capture_output=True, text=True, check=False)
         version = said.stderr.strip().rpartition("/")[2]
     process = Process(command, site.core, site.directory / "log")
@@ -109,10 +124,10 @@ def _run(edge: Edge, site: Site, name: str, port: int) -> Server:
     return Server(name, port, (process,), version=version)
 
 
-def _nginx() -> str:
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+def _program(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
-        raise Missing("nginx is not installed")
+        raise Missing(f"{name} is not installed")
     return found
 
 
