@@ -45,6 +45,8 @@ def test_the_decision_and_the_asker_are_on_record(service: Running) -> None:
         b'{"model":7}',
         b'{"mod\\u0065l":"claude-opus-4-1","model":"meta/llama-3.1-405b"}',
         b"[" * 5000,
+        b'{"model":"claude-opus-4-1","messages":[{"role":"user","role":"system","content":"a"}]}',
+        b'{"model":"claude-opus-4-1","metadata":{"a":1,"\\u0061":2},"messages":[]}',
     ],
 )
 def test_a_body_that_can_be_read_in_two_ways_is_refused(service: Running, raw: bytes) -> None:
@@ -52,6 +54,12 @@ def test_a_body_that_can_be_read_in_two_ways_is_refused(service: Running, raw: b
     answer = service.send("/check/v1/messages", raw, headers)
 
     assert answer.status == 400
+
+
+def test_a_text_may_look_like_keys(service: Running) -> None:
+    text = 'write {"role": "user", "role": "x"} and "a" : 1'
+
+    assert service.check(messages=[{"role": "user", "content": text}]).status == 200
 
 
 def test_an_escaped_key_is_read(service: Running) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bailiwick.decision import Obligations
 from bailiwick.gateway import models, obligations
-from bailiwick.gateway.body import inspect, is_shallow, parse
+from bailiwick.gateway.body import inspect, is_shallow, parse, refuse_repeats
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.identity import check_name, check_query, model_named
 from bailiwick.gateway.options import Limits
@@ -40,7 +40,11 @@ class Reading:
 def read_request(
     method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes, limits: Limits
 ) -> Reading:
-    """Read a request as strictly as the gateway does. Raises ``Refused``."""
+    """Read a request as strictly as the gateway does, for somebody who forwards its own bytes.
+
+    So a key may not be given twice anywhere: an upstream could take the other one. Raises
+    ``Refused``.
+    """
     endpoint = ENDPOINTS.get(path)
     if endpoint is None:
         return _listing(method, path, query, headers)
@@ -49,6 +53,7 @@ def read_request(
     if query:
         check_query(query, endpoint.query)
     body = parse(raw, limits)
+    refuse_repeats(raw, body)
     name = model_named(body, headers)
     if not is_shallow(raw, limits):
         inspect(body, limits)
