@@ -57,7 +57,7 @@ def run(options: Options) -> Section:
             f"{wall.median:.2f}",
             cpu.show(2),
             _rate(one, wall),
-            ratio(found[REPLAY][1].median, cpu.median),
+            ratio(cpu.median, found[REPLAY][1].median),
         )
         for one, (wall, cpu) in found.items()
     ]

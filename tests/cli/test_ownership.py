@@ -73,6 +73,38 @@ def test_an_outcome_becomes_evidence_of_an_account(folder: Path) -> None:
     assert [(one["kind"], one["value"], one["tier"], one["source"]) for one in shown["evidence"]] == [("ownership.half", "yes", "T1", "register")]  # fmt: skip
 
 
+def test_the_tests_of_a_used_pack_are_put_too(folder: Path) -> None:
+    pack = folder / "packs" / "pack.yaml"
+    pack.parent.mkdir()
+    (pack.parent / "theirs.txt").write_text("REG:1\n")
+    pack.write_text(PACK)
+    (folder / "main.yaml").write_text(
+        "bailiwick: 1\nname: main\nuse: [packs/pack.yaml]\n"
+        "rules:\n  - {id: all, permit: '*'}\n...\n"
+    )
+
+    done = bailiwick(
+        folder, "ownership", "check", "h.csv", "--rule", "theirs", "--policy", "main.yaml", "--json"
+    )
+
+    owned = {one["id"]: one["owned"] for one in json.loads(done.stdout)["entities"]}
+    assert owned["acme"] == "yes"
+    assert owned["open"] == "no"
+
+
+PACK = """
+bailiwick: 1
+name: pack
+authority: provider/pack
+ownership:
+  theirs: {threshold: ">= 50%", seeds: {listed: theirs.txt}}
+rules:
+  - {id: any, permit: "*"}
+  - {id: owned, deny: "*", where: {ownership: {theirs: [yes, unknown]}}}
+...
+"""
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

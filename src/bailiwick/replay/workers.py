@@ -172,6 +172,7 @@ def _work(
     make: Callable[[], Worker], shared: _Shared, tell: Connection, others: Sequence[Connection]
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for pipe in others:
         pipe.close()
     try:
