@@ -18,7 +18,7 @@ from benchmarks.report import Section, markdown, show
 
 NAMES = (
     "decision", "location", "ownership", "accounts", "audit", "webhooks", "logs", "replay",
-    "continuity", "cloud", "gateway", "shadow", "service", "edge",
+    "continuity", "cloud", "gateway", "streams", "shadow", "service", "edge",
 )  # fmt: skip
 """Modules with ``run(options) -> Section``, in the order in which they run."""
 RESULTS = Path(__file__).with_name("results.md")

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -119,8 +119,18 @@ def settings(site: Site, database_file: Path, port: int, admin: int, fsync: bool
     }  # fmt: skip
 
 
-def gateway(site: Site, database_file: Path, *, fsync: bool = True, shadow: bool = False) -> Server:
-    """Start it; with ``shadow`` beside a policy that refuses some of what its own permits."""
+def gateway(
+    site: Site,
+    database_file: Path,
+    *,
+    fsync: bool = True,
+    shadow: bool = False,
+    limits: Mapping[str, str] | None = None,
+) -> Server:
+    """Start it; with ``shadow`` beside a policy that refuses some of what its own permits.
+
+    ``limits``: settings of that section.
+    """
     port, admin = free_port(), free_port()
     directory = site.directory
     (directory / "policy.yaml").write_text(json.dumps(policy(site)))
@@ -130,6 +140,8 @@ def gateway(site: Site, database_file: Path, *, fsync: bool = True, shadow: bool
         beside["places"]["home"] = {"include": list(HOME[:-2])}
         (directory / "next.yaml").write_text(json.dumps(beside))
         written["shadow"] = "next.yaml"
+    if limits:
+        written["limits"] = dict(limits)
     config = directory / "bailiwick.yaml"
     config.write_text(json.dumps(written))
     command = [sys.executable, "-m", "bailiwick", "serve", "--config", str(config)]
