@@ -169,5 +169,9 @@ def test_the_command_prints_each_with_its_rule_and_fails(tmp_path: Path) -> None
     assert (clean.returncode, found.returncode) == (0, 1), clean.stderr + found.stderr
     assert "exists: must not exist" in found.stdout
     assert "rules frontier" in found.stdout.replace("\n", " ")
+    (tmp_path / "other.json").write_text(json.dumps(provisioned("us-east-1")))
+    other = run(*words, "--inventory", "other.json")
+    assert other.returncode == 2
+    assert "lists what exists in aws" in other.stderr
     (one,) = json.loads(as_json.stdout)["existing"]
     assert (one["standing"], one["rules"]) == ("must not exist", ["frontier"])

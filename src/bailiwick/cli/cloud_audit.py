@@ -164,6 +164,12 @@ def _existing(
 ) -> list[Existing]:
     texts = ((read_text(one), str(one)) for one in files)
     listed = read_inventory(texts, may_be_empty=True)
+    others = sorted({one.cloud for one in listed.served.values() if one.cloud} - {cloud})
+    if others:
+        raise InvalidInput.of(
+            f"`--inventory` lists what exists in {', '.join(others)}",
+            f"this audits {cloud.value}: give each audit the listings of its own cloud",
+        )
     judge = Judge(table, loaded.catalog, organisation, listed)
     return list(judge_existing(judge, cloud, at))
 
