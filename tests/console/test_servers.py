@@ -24,6 +24,8 @@ from console.test_door import signed
 from console.test_whole import token_of, wait_until
 from gateway.gateway_certificate import make_certificate
 
+pytestmark = pytest.mark.timeout(500)  # servers begin slowly on a busy machine
+
 
 def test_postgresql_behind_the_api_stops_and_comes_back(tmp_path: Path, own_postgres: Any) -> None:
     made = Running(tmp_path)

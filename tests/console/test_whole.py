@@ -11,6 +11,7 @@ import pytest
 from console.running import BY, Running
 from console.test_admin import WHY, account, suspend
 
+pytestmark = pytest.mark.timeout(500)  # servers begin slowly on a busy machine
 PDF = b"%PDF-1.7\n" + b"register extract " * 100
 
 
@@ -224,7 +225,7 @@ def test_a_policy_and_a_users_file_that_change_are_read_again(own: Running) -> N
         own.stop()
 
 
-def wait_until(what: object, patience_s: float = 30) -> None:
+def wait_until(what: object, patience_s: float = 100) -> None:
     until = time.monotonic() + patience_s
     while not what():  # type: ignore[operator]
         assert time.monotonic() < until
