@@ -14,6 +14,8 @@ from examples.demo.gateway import TOR_EXIT, Gateway
 
 HELLO = [{"role": "user", "content": "Hello"}]
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
+BY_THE_PROXY = "this is not available from where the request comes from (refused at the edge)"
+"""What a proxy says that refuses by what was compiled for it, without asking."""
 Sender = Callable[[Gateway, "Scene"], "Reply"]
 
 
@@ -56,6 +58,8 @@ def play(scene: Scene, gateway: Gateway) -> Answer:
     reply = scene.send(gateway, scene)
     spent = (time.perf_counter() - began) * 1000
     record = gateway.record(reply.decision) if reply.decision.startswith("dec_") else {}
+    if BY_THE_PROXY in reply.text and not record:
+        return Answer("deny", "edge", "the proxy, by itself", spent)
     if not record:
         return Answer("refused", "edge", reply.text.partition(" (decision")[0], spent)
     reasons = [reason["code"] for reason in record["reasons"] if reason["code"] != "rule.denied"]

@@ -163,8 +163,10 @@ def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:
 def denial_written(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
     """Answer a deny in the same way, in few steps."""
     id_ = judged.id.encode()
-    _, lines, body = _denial(judged, style, dialect)
-    return Written(style.status, lines.replace(_SOME_ID, id_), body.replace(_SOME_ID, id_))
+    _, lines, some = _denial(judged, style, dialect)
+    body = some.replace(_SOME_ID, id_)
+    length = b"content-length: %d\r\n" % len(body)
+    return Written(style.status, lines.replace(_SOME_ID, id_) + length, body)
 
 
 _SOME_ID: Final = b"dec_00000000000000000000000000000000"
@@ -183,7 +185,7 @@ def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
             _denials.clear()
         some = judged._replace(id=_SOME_ID.decode())
         body = _write_denial(some, style, dialect)
-        headers = [*_denial_headers(some.id, style), ("content-length", str(len(body)))]
+        headers = _denial_headers(some.id, style)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
         found = _denials[key] = (decision, style, Written(style.status, lines, body))
     return found[2]

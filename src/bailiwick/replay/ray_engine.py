@@ -35,21 +35,24 @@ def replay_on_ray(
     totals, done = Totals(), 0
     stopping = Event()
     with running(count) as ray, interrupts(stopping.set):
+        bell = ray.remote(num_cpus=0)(_Bell).remote()
         data = ray.data.from_items([{"chunk": pickle.dumps(chunk)} for chunk in chunks])
         found = data.map_batches(
             _Worker,
-            fn_constructor_args=(ray.put(job),),
+            fn_constructor_args=(ray.put(job), bell),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=count),
         )
-        for row in found.iter_rows():
+        for row in found.iter_rows():  # to the end: Ray does not survive a stop in the middle
+            if stopping.is_set():
+                ray.get(bell.ring.remote())
+            if not row["totals"]:
+                continue
             part: Totals = pickle.loads(row["totals"])  # noqa: S301 - from our own workers
             totals.merge(part)
             done += 1
             if progress:
                 progress(int(row["size"]), part.rows + part.skipped.total)
-            if stopping.is_set():
-                break
     return Finished(totals, done < len(chunks), len(chunks), done)
 
 
@@ -111,16 +114,33 @@ class DecideRows:
         return {"before": changes // 2 == 1, "after": changes % 2 == 1}
 
 
+class _Bell:
+    """Tells the workers of an interrupt: from then on chunks come back unread."""
+
+    def __init__(self) -> None:
+        self._rung = False
+
+    def ring(self) -> None:
+        self._rung = True
+
+    def has_rung(self) -> bool:
+        return self._rung
+
+
 class _Worker:
     """One actor: it keeps its judge from batch to batch."""
 
-    def __init__(self, job: Any) -> None:
+    def __init__(self, job: Any, bell: Any) -> None:
         import ray
 
+        self._get = ray.get
+        self._bell = bell
         self._job: Job = ray.get(job)
         self._judge = Judge(self._job.setting)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self._get(self._bell.has_rung.remote()):
+            return {"totals": np.array([b""], object), "size": np.array([0])}
         chunks = [pickle.loads(chunk) for chunk in batch["chunk"]]  # noqa: S301
         totals = work(self._job, chunks, self._judge)
         size = sum(chunk.size for chunk in chunks)
