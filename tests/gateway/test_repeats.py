@@ -49,3 +49,9 @@ def test_a_backslash_at_the_end_of_a_key_hides_no_repeat() -> None:
     raw = rb'{"m": {"x\\": 1, "type": "image", "type": "text"}}'
     with pytest.raises(Refused, match="given twice"):
         refuse_repeats(raw)
+
+
+def test_an_escape_hides_no_repeat() -> None:
+    raw = rb'{"m": {"said": "a\u003a", "type": "image", "ty\u0070e": "text"}}'
+    with pytest.raises(Refused, match="given twice"):
+        refuse_repeats(raw)
