@@ -21,6 +21,7 @@ from bailiwick.decision import DecisionTable, compile_table
 from bailiwick.facts import Facts
 from bailiwick.location import LocationSettings, MmdbWriter, load_embedded, load_locator
 from bailiwick.replay import Job, LogOptions, Setting, list_prices, plan, replay_locally
+from bailiwick.replay.ray_engine import replay_on_ray, running
 from benchmarks.options import Options
 from benchmarks.processes import peak_mb
 from benchmarks.report import Goal, Section, Spread, Table, ratio
@@ -63,10 +64,11 @@ def run(options: Options) -> Section:
                 TEXT: lambda: _replay(job, text, 2),
             }
             walls, cpus = _in_turns(subjects, options)
+        ray = _ray(job, parquet, options)
         memory = peak_mb(_words(parquet))
     return Section(
         "Replay",
-        (_table(walls, cpus),),
+        (_table(walls, cpus), ray),
         _goals(walls, memory),
         (
             f"{ROWS:,} rows in {FILES} Parquet files (zstd): time, model, IPv4, account, tokens",
@@ -86,6 +88,21 @@ def _job() -> Job:
         new.catalog, load_locator(LocationSettings(), NOW), NOW,
     )  # fmt: skip
     return Job(setting, list_prices(new.catalog))
+
+
+def _ray(job: Job, parquet: Path, options: Options) -> Table:
+    """Replay the same rows on a local Ray that runs already."""
+    chunks = plan([parquet], LogOptions())
+    lines = []
+    with running(2):
+        for workers in (1, 2):
+            rates = []
+            for _ in range(options.rounds):
+                began = time.perf_counter()
+                rows = replay_on_ray(job, chunks, workers).totals.rows
+                rates.append(rows / (time.perf_counter() - began) / 1e6)
+            lines.append((f"Ray, {workers} worker{'s' * (workers > 1)}", Spread.of(rates).show()))
+    return Table("The same on a local Ray", ("who", "million rows/s"), tuple(lines))
 
 
 def _replay(job: Job, path: Path, workers: int) -> int:
