@@ -73,7 +73,9 @@ class Upstream:
     async def _serve(self, started: threading.Event) -> None:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**26, ssl=self.tls)
+        server = await asyncio.start_server(
+            self._accept, "127.0.0.1", 0, limit=2**26, ssl=self.tls, backlog=1024
+        )
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         await self._stop.wait()

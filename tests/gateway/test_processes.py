@@ -189,9 +189,10 @@ def test_a_worker_that_dies_at_once_again_and_again_is_replaced_again_and_again(
     assert ask(gateway.port, message())[0] == 200
 
 
-def test_many_open_streams_do_not_hold_new_requests_up(
-    gateway: GatewayProcess, upstream: Upstream
-) -> None:
+def test_many_open_streams_do_not_hold_new_requests_up(start_gateway: Start) -> None:
+    gateway = start_gateway(
+        timeouts={"first_byte_s": 10}
+    ).wait()  # the upstream may be slow to begin
     with ExitStack() as stack:
         for _ in range(200):
             stream = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
