@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bailiwick.front import Refused
 from bailiwick.gateway.body import MANY, SHORT, inspect, is_shallow, parse, serialise
 from bailiwick.gateway.options import Limits
-from bailiwick.gateway.respond import Refused
 
 LIMITS = Limits()
 A = b'{"model":"a"'

@@ -7,11 +7,11 @@ import openai
 import pytest
 
 from bailiwick.facts import ACTIONS, FEATURES
+from bailiwick.front import Refused
 from bailiwick.gateway.body import REFUSED_KEYS
 from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
 from bailiwick.gateway.dialects import anthropic as anthropic_dialect
 from bailiwick.gateway.dialects import openai as openai_dialect
-from bailiwick.gateway.respond import Refused
 
 MESSAGES, CHAT, RESPONSES, EMBEDDINGS = (
     ENDPOINTS[path]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bailiwick.gateway.bodies import Chunked, Counted
-from bailiwick.gateway.heads import read_head
-from bailiwick.gateway.respond import Refused
+from bailiwick.front import Refused
+from bailiwick.front.bodies import Chunked, Counted
+from bailiwick.front.heads import read_head
 
 TEXT = "GET POST / v1 messages HTTP/1.1 HTTP/1.0 host: content-length: transfer-encoding: chunked "
 PIECES = [

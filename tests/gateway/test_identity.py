@@ -9,8 +9,8 @@ from gateway_process import GatewayProcess
 from gateway_raw import ask, message
 from gateway_upstream import Upstream
 
+from bailiwick.front import Refused
 from bailiwick.gateway.identity import key_presented, model_named
-from bailiwick.gateway.respond import Refused
 
 FORBIDDEN = "anthropic/claude-frontier"
 """Denied from nowhere, which is where these requests come from."""

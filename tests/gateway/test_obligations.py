@@ -12,9 +12,9 @@ from gateway_raw import ask, message, request, talk
 from gateway_upstream import Upstream
 
 from bailiwick.decision import Obligations, Quota
+from bailiwick.front import Refused
 from bailiwick.gateway import unsupported
 from bailiwick.gateway.obligations import cap
-from bailiwick.gateway.respond import Refused
 
 Start = Callable[..., GatewayProcess]
 CHAT = ("max_completion_tokens", "max_tokens")

@@ -7,7 +7,8 @@ import pytest
 from gateway_judge import Account, Located
 
 from bailiwick.decision import Decision, Effect, Reason
-from bailiwick.gateway.respond import STATUS, Refused, denial, refusal
+from bailiwick.front import Refused
+from bailiwick.gateway.respond import STATUS, denial, refusal
 from bailiwick.pipeline import Judged
 from bailiwick.policy import Refusal
 

@@ -6,6 +6,7 @@ reads and how it refuses serves whoever decides for another proxy as well.
 
 from typing import TYPE_CHECKING, Any
 
+from bailiwick.front import Refused, Reply
 from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
 from bailiwick.gateway.identity import check_name, key_presented
 from bailiwick.gateway.obligations import unsupported
@@ -13,7 +14,7 @@ from bailiwick.gateway.options import GatewayOptions, Limits, Timeouts, Tls, Ups
 from bailiwick.gateway.ports import Judge, Recorder, Services
 from bailiwick.gateway.quotas import Quotas
 from bailiwick.gateway.reading import Reading, read_head, read_request
-from bailiwick.gateway.respond import DECISION_HEADER, STATUS, Refused, Reply, denial, refusal
+from bailiwick.gateway.respond import DECISION_HEADER, STATUS, denial, refusal
 from bailiwick.gateway.serve import serve
 from bailiwick.gateway.state import write_status
 from bailiwick.gateway.translate import require_sdk

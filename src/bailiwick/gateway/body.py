@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
+from bailiwick.front import Refused
 from bailiwick.gateway.dialects import ENDPOINTS
 from bailiwick.gateway.options import Limits
-from bailiwick.gateway.respond import Refused
 
 Json: TypeAlias = Any
 """A parsed JSON value."""

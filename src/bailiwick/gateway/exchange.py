@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from bailiwick.front import NEVER, NO_HEAD, Head, Refused, Reply, clock, too_large
 from bailiwick.gateway import models, obligations
 from bailiwick.gateway.body import inspect, is_shallow, parse, serialise
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.fallback import Attempt, Fallback, RegionRefused
-from bailiwick.gateway.flights import LEFT, NEVER, TIMEOUT, WITHDRAWN, Flight, clock
-from bailiwick.gateway.heads import Head
+from bailiwick.gateway.flights import LEFT, TIMEOUT, WITHDRAWN, Flight
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
 from bailiwick.gateway.regions import STATUSES, is_region_refusal
-from bailiwick.gateway.respond import DECISION_HEADER, Refused, Reply, denial_written, refusal
+from bailiwick.gateway.respond import DECISION_HEADER, denial_written, refusal
 from bailiwick.gateway.translate import Translation, Untranslatable, error_in
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
@@ -34,15 +34,13 @@ from bailiwick.pipeline import (
 )
 
 if TYPE_CHECKING:
+    from bailiwick.front import Connection
     from bailiwick.gateway.app import Gateway
-    from bailiwick.gateway.connection import Connection
 
 _log = logging.getLogger("bailiwick.gateway")
 
 _LEFT_STATUS: Final = 499
 """What records say where nobody was left to be told a status."""
-NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
-"""Of a request whose head is not understood."""
 _SLOW: Final = {
     "judging": Refused("not_ready", "no decision could be taken in time"),
     "upstream": Refused("upstream_timeout", "the upstream did not answer in time"),
@@ -546,11 +544,6 @@ def _translated(translation: Translation, status: int, body: bytes, dialect: str
 def _refusal_id() -> str:
     """Make an id for a refusal that no decision stands behind; it sorts by time as well."""
     return decision_id(datetime.now(UTC)).replace("dec_", "ref_", 1)
-
-
-def too_large(most: int) -> Refused:
-    """Refuse a body for its size."""
-    return Refused("body_too_large", f"the body may have at most {most} bytes")
 
 
 def _is_about_models(path: str) -> bool:

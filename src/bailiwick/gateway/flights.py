@@ -1,19 +1,14 @@
 """Permitted requests on their way, so that each of them can be interrupted."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 from bailiwick.pipeline import Asked, Judged
 
-NEVER: Final = float("inf")
-
 TIMEOUT: Final = "timeout"
 LEFT: Final = "left"
 WITHDRAWN: Final = "withdrawn"
-
-clock = time.monotonic
 
 
 class Flight:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bailiwick.gateway.respond import Refused
+from bailiwick.front import Refused
 
 NAME: Final = re.compile(r"[A-Za-z0-9._:/@-]{1,200}")
 _PLAIN_NAME: Final = NAME.fullmatch

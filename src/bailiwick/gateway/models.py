@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bailiwick.gateway.respond import Refused, Reply
+from bailiwick.front import Refused, Reply
 
 QUERY: Final = frozenset({"limit", "after_id", "before_id", "beta=true"})
 """What the query may hold. Lists are short and come in one piece, so it changes nothing."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from bailiwick.decision import Obligations
 from bailiwick.errors import Problem
-from bailiwick.gateway.respond import Refused
+from bailiwick.front import Refused
 
 
 def unsupported(obligations: Iterable[Obligations]) -> list[Problem]:

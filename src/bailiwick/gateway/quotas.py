@@ -21,8 +21,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
 from bailiwick.decision import Quota
+from bailiwick.front import Refused
 from bailiwick.gateway.options import MEMORY
-from bailiwick.gateway.respond import Refused
 from bailiwick.pipeline import Judged
 
 _PER: Final[dict[str, type[RateLimitItem]]] = {

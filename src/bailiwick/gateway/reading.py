@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bailiwick.decision import Obligations
+from bailiwick.front import Refused
 from bailiwick.gateway import models, obligations
 from bailiwick.gateway.body import inspect, is_shallow, parse, refuse_repeats
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.identity import check_name, check_query, model_named
 from bailiwick.gateway.options import Limits
-from bailiwick.gateway.respond import Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ an operator who wants it said. ``x-should-retry: false`` keeps them from asking 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from bailiwick.decision import Decision, Reason, reason_in_words
+from bailiwick.front import Refused, Reply, Written
 from bailiwick.pipeline import Judged
 from bailiwick.places import name_of
 from bailiwick.policy import Refusal as RefusalStyle
@@ -68,7 +69,7 @@ STATUS: Final[Mapping[str, int]] = {
     "not_ready": 503,
     "upstream_timeout": 504,
 }
-"""Every code that the gateway answers with itself, and its status (``docs/gateway.md``)."""
+"""Every code that the gateway refuses with, and its status (``docs/gateway.md``)."""
 
 _ANTHROPIC: Final[Mapping[int, str]] = {
     401: "authentication_error", 403: "permission_error", 404: "not_found_error",
@@ -89,27 +90,6 @@ _PLACE_DIMENSIONS: Final = frozenset(
     {"address", "network", "billing", "card", "registered", "document", "phone", "endpoint",
      "processing", "egress", "end_user.place"}
 )  # fmt: skip
-
-
-class Refused(Exception):
-    """Ends a request with an answer of our own; ``code`` is one of ``STATUS``."""
-
-    def __init__(
-        self, code: str, message: str, param: str | None = None, retry_after_s: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.param = param
-        self.retry_after_s = retry_after_s
-
-
-class Reply(NamedTuple):
-    """A whole response."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +123,6 @@ def refusal(refused: Refused, id_: str, dialect: str) -> Reply:
     if status == 401:
         headers.append(("www-authenticate", "Bearer"))
     return Reply(status, headers, _body(saying, dialect))
-
-
-class Written(NamedTuple):
-    """A whole response, encoded but for what the connection adds to its head."""
-
-    status: int
-    lines: bytes
-    """Header lines, each with its end."""
-    body: bytes
 
 
 def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:

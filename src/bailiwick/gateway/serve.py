@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from bailiwick.errors import BailiwickError
+from bailiwick.front import Run, Supervisor, listen, tls_context
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Factory
-from bailiwick.gateway.sockets import listen, tls_context
-from bailiwick.gateway.supervisor import Run, Supervisor
 
 _log = logging.getLogger("bailiwick.gateway")
 
@@ -49,7 +48,7 @@ def _serve_in(
     from bailiwick.gateway.worker import work
 
     _allow_files(2 * options.limits.connections + _SPARE_FILES)
-    tls = tls_context(options.tls) if options.tls else None
+    tls = tls_context(options.tls.certificate, options.tls.key) if options.tls else None
     try:
         listening = listen(options.host, options.port, options.workers)
     except OSError as error:

@@ -13,9 +13,8 @@ from functools import lru_cache
 from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
-from bailiwick.gateway.flights import clock
+from bailiwick.front import Refused, clock
 from bailiwick.gateway.options import GatewayOptions, Upstream
-from bailiwick.gateway.respond import Refused
 from bailiwick.gateway.wire import Malformed, Response
 
 PASSED_ON: Final = (

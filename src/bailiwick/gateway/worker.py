@@ -11,8 +11,8 @@ from typing import Final
 
 import uvloop
 
+from bailiwick.front import Listener
 from bailiwick.gateway.app import Gateway
-from bailiwick.gateway.listener import Listener
 from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Factory, Services
 from bailiwick.gateway.state import write_status

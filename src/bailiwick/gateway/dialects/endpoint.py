@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from bailiwick.gateway.respond import Refused
+from bailiwick.front import Refused
 
 Reader: TypeAlias = Callable[[Any, set[str]], None]
 """Adds the features that a value asks for."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bailiwick.front import Refused
 from bailiwick.gateway.dialects.endpoint import (
     UNRECOGNISED,
     Endpoint,
@@ -14,7 +15,6 @@ from bailiwick.gateway.dialects.endpoint import (
     table,
     unrecognised,
 )
-from bailiwick.gateway.respond import Refused
 
 PARTS: Final = table(
     text="",

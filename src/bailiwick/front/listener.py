@@ -11,10 +11,10 @@ import socket
 import ssl
 from typing import Final
 
-from bailiwick.gateway.app import Gateway
-from bailiwick.gateway.connection import Connection
+from bailiwick.front.connection import Connection
+from bailiwick.front.front import Front
 
-_log = logging.getLogger("bailiwick.gateway")
+_log = logging.getLogger("bailiwick.front")
 
 _AT_ONCE: Final = 64
 """Connections that are taken before anything else is looked at."""
@@ -23,22 +23,20 @@ _REST_S: Final = 0.1
 
 
 class Listener:
-    """Hands connections to a gateway."""
+    """Hands connections to a front."""
 
-    def __init__(
-        self, listening: socket.socket, gateway: Gateway, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, listening: socket.socket, front: Front, tls: ssl.SSLContext | None) -> None:
         self._socket = listening
-        self._gateway = gateway
+        self._front = front
         self._tls = tls
-        self._most = gateway.options.limits.connections
+        self._most = front.limits.connections
         self._handshakes: set[asyncio.Task[None]] = set()
         self._open = False
 
     def start(self) -> None:
         """Accept from now on."""
         self._open = True
-        self._gateway.loop.add_reader(self._socket.fileno(), self._accept)
+        self._front.loop.add_reader(self._socket.fileno(), self._accept)
 
     def stop(self) -> None:
         """Accept no more."""
@@ -48,11 +46,11 @@ class Listener:
     def _pause(self) -> None:
         if self._open:
             self._open = False
-            self._gateway.loop.remove_reader(self._socket.fileno())
+            self._front.loop.remove_reader(self._socket.fileno())
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
-            if len(self._gateway.connections) + len(self._handshakes) >= self._most:
+            if len(self._front.connections) + len(self._handshakes) >= self._most:
                 self._rest()
                 return
             try:
@@ -70,23 +68,23 @@ class Listener:
         """Let those who come wait for a moment."""
         if self._open:
             self._pause()
-            self._gateway.loop.call_later(_REST_S, self._resume)
+            self._front.loop.call_later(_REST_S, self._resume)
 
     def _resume(self) -> None:
-        if not self._gateway.stopping:
+        if not self._front.stopping:
             self.start()
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        task = self._gateway.loop.create_task(self._connect(connection))
+        task = self._front.loop.create_task(self._connect(connection))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
     async def _connect(self, connection: socket.socket) -> None:
-        timeout = self._gateway.options.timeouts.header_s if self._tls else None
+        timeout = self._front.timeouts.header_s if self._tls else None
         try:
-            await self._gateway.loop.connect_accepted_socket(
-                lambda: Connection(self._gateway),
+            await self._front.loop.connect_accepted_socket(
+                lambda: Connection(self._front),
                 connection,
                 ssl=self._tls,
                 ssl_handshake_timeout=timeout,

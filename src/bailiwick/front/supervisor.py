@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 
 from bailiwick.errors import BailiwickError
 
-_log = logging.getLogger("bailiwick.gateway")
+_log = logging.getLogger("bailiwick.front")
 
 Run: TypeAlias = Callable[[int], None]
 """What a child does; it is given the reading end of the pipe."""

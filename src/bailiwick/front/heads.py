@@ -1,7 +1,7 @@
 """Read the head of a request, from bytes to values, so strictly that it means one thing only.
 
 What HTTP/1.1 (RFC 9112) lets a server repair or guess is refused instead: folded lines, bare CR or
-LF, blanks before a colon, two lengths, a length beside chunks, escapes in a path. ``chunks`` does
+LF, blanks before a colon, two lengths, a length beside chunks, escapes in a path. ``bodies`` does
 the same for bodies. No I/O in here.
 """
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar, cast
 
-from bailiwick.gateway.respond import Refused
+from bailiwick.front.values import Refused
 
 MOST_HEADERS: Final = 100
 _REMEMBERED: Final = 4096
@@ -49,6 +49,10 @@ class Head(NamedTuple):
     """Whether the sender waits to be told that the body is wanted."""
     chunks: bool
     """Whether the sender understands an answer in chunks (HTTP/1.1)."""
+
+
+NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
+"""Of a request whose head is not understood."""
 
 
 def check_bytes(data: bytes) -> None:

@@ -1,11 +1,9 @@
-"""Make what a gateway listens with, before there are workers."""
+"""Make what a front listens with, before there are workers."""
 
 import socket
 import ssl
 import sys
 from typing import Final
-
-from bailiwick.gateway.options import Tls
 
 BACKLOG: Final = 4096
 
@@ -13,7 +11,7 @@ BACKLOG: Final = 4096
 def listen(host: str, port: int, workers: int) -> list[socket.socket]:
     """Make a listening socket for each worker, between which Linux spreads the connections.
 
-    Elsewhere they share one. None of these is closed while the gateway runs, so nobody who waits
+    Elsewhere they share one. None of these is closed while the parent runs, so nobody who waits
     to be accepted is lost with a worker. Raises ``OSError`` if somebody else listens there.
     """
     first = _bound(host, port, reuse=False)
@@ -43,10 +41,10 @@ def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
     return made
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
+def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     """Read the certificate and its key. TLS 1.2 or later."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
+    context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
     return context

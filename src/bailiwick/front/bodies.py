@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from bailiwick.gateway.respond import Refused
+from bailiwick.front.values import Refused
 
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _LINE: Final = 10

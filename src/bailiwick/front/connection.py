@@ -2,7 +2,7 @@
 
 What needs no waiting is answered in the very call that brought its last byte. While a request is in
 hand the next one is held, not read. A caller who does not read is not written to without end, and
-one who is slow is cut when ``deadline`` is over: the gateway looks at all connections (``expire``).
+one who is slow is cut when ``deadline`` is over: the front looks at all connections (``expire``).
 """
 
 import asyncio
@@ -10,16 +10,13 @@ import socket
 import struct
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
-from bailiwick.gateway.bodies import Chunked, Counted
-from bailiwick.gateway.exchange import Exchange, too_large
-from bailiwick.gateway.flights import NEVER, clock
-from bailiwick.gateway.heads import Head, check_bytes, read_head
-from bailiwick.gateway.respond import Refused, Reply, Written
-
-if TYPE_CHECKING:
-    from bailiwick.gateway.app import Gateway
+from bailiwick.front.bodies import Chunked, Counted
+from bailiwick.front.front import Front
+from bailiwick.front.heads import Head, check_bytes, read_head
+from bailiwick.front.ports import Exchange
+from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_large
 
 DRAIN_S: Final = 2.0
 """How long a refused body is still read, so that its sender comes to read the refusal."""
@@ -37,10 +34,10 @@ _BODILESS: Final = frozenset({204, 304})
 class Connection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
-        self._limits = gateway.options.limits
-        self._timeouts = gateway.options.timeouts
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._limits = front.limits
+        self._timeouts = front.timeouts
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._step: Callable[[bytes], None] = self._read_heads
         self._rest = b""
@@ -69,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
-        self._gateway.connections.add(self)
+        self._front.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Go on with what came."""
@@ -85,7 +82,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of everything."""
         del error
-        self._gateway.connections.discard(self)
+        self._front.connections.discard(self)
         self._step = self._discard
         if self._exchange is not None:
             self._exchange.left()
@@ -133,8 +130,8 @@ class Connection(asyncio.Protocol):
             self._rest, self._seen = data, len(data)
 
     def _begin_exchange(self) -> Exchange:
-        self._gateway.in_hand += 1
-        self._exchange = exchange = Exchange(self._gateway, self)
+        self._front.in_hand += 1
+        self._exchange = exchange = self._front.exchange(self)
         return exchange
 
     def _begin(self, raw: bytes, rest: bytes) -> bytes:
@@ -228,10 +225,10 @@ class Connection(asyncio.Protocol):
     def finished(self) -> None:
         """Be done with the request in hand, and go on with what follows it."""
         self._exchange = None
-        self._gateway.in_hand -= 1
+        self._front.in_hand -= 1
         if self._transport.is_closing():
             return
-        if not self._keeps or self._gateway.stopping:
+        if not self._keeps or self._front.stopping:
             self._end()
             return
         self.deadline = clock() + self._timeouts.header_s
@@ -307,7 +304,7 @@ class Connection(asyncio.Protocol):
                 _OPENING_BYTES[written.status],
                 written.lines,
                 self._whether_it_stays(),
-                self._gateway.date_bytes,
+                self._front.date_bytes,
                 written.body,
             )
         )
@@ -353,10 +350,10 @@ class Connection(asyncio.Protocol):
     def _head(self, status: int, lines: str) -> str:
         opening = _OPENING.get(status) or f"HTTP/1.1 {status} Other\r\n"
         stays = self._whether_it_stays().decode()
-        return f"{opening}{lines}{stays}date: {self._gateway.date}\r\n"
+        return f"{opening}{lines}{stays}date: {self._front.date}\r\n"
 
     def _whether_it_stays(self) -> bytes:
         """Give the header line that says what becomes of the connection, if one is due."""
-        if not self._keeps or self._gateway.stopping:
+        if not self._keeps or self._front.stopping:
             return b"connection: close\r\n"
         return b"" if self._chunks else b"connection: keep-alive\r\n"

@@ -1,0 +1,71 @@
+"""What the connections of one worker share, and its one timer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final
+
+from bailiwick.front.ports import Exchange, Limits, Timeouts
+from bailiwick.front.values import clock
+
+if TYPE_CHECKING:
+    from bailiwick.front.connection import Connection
+
+_log = logging.getLogger("bailiwick.front")
+
+TICK_S: Final = 0.2
+"""How often the connections are looked at."""
+
+
+class Front:
+    """Whoever answers in one worker is one of these."""
+
+    exchange: "Callable[[Connection], Exchange]"
+    """Begins with a request."""
+
+    def __init__(self, limits: Limits, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
+        self.limits = limits
+        self.timeouts = timeouts
+        self.loop = loop
+        self.connections: set[Connection] = set()
+        self.in_hand = 0
+        """Requests, from their head to the end of their answer."""
+        self.stopping = False
+        self.date = formatdate(usegmt=True)
+        """As answers give it; and the same in bytes."""
+        self.date_bytes = self.date.encode()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Look after connections from now on."""
+        self._tick()
+
+    async def end(self) -> None:
+        """Let the requests in hand end, then close what is left."""
+        self.stopping = True
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
+        await self._until_done(self.timeouts.stop_s)
+        for connection in tuple(self.connections):
+            connection.expire()
+        await self._until_done(1.0)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _until_done(self, seconds: float) -> None:
+        end = clock() + seconds
+        while self.in_hand and clock() < end:
+            await asyncio.sleep(TICK_S / 4)
+
+    def _tick(self) -> None:
+        """Look at every connection: one timer, so that a short request pays for none of its own."""
+        self._timer = self.loop.call_later(TICK_S, self._tick)
+        self.date = formatdate(usegmt=True)
+        self.date_bytes = self.date.encode()
+        now = clock()
+        for connection in [one for one in self.connections if one.deadline <= now]:
+            try:
+                connection.expire()
+            except Exception:  # noqa: BLE001 - logged; the others must be looked at too
+                _log.exception("a connection failed by our own fault")
