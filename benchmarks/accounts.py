@@ -235,6 +235,7 @@ def _seen(url: str, secret: Path) -> tuple[Spread, float]:
 
 def _look(url: str, secret: Path, keys: Sequence[str], seen: Any) -> None:
     store, now = AccountStore.open(url, secret), datetime.now(UTC)
+    gc.freeze()  # as a worker does
     store.start()
     seen.put(0.0)
     for key in keys:

@@ -88,3 +88,23 @@ def test_a_revocation_is_heard_of_though_nobody_looks(
 
     assert store.by_key(key.raw, place.clock()) is None
     store.close()
+
+
+def test_after_a_look_that_waited_long_for_the_database_the_next_is_not_put_off(
+    place: Any, database: Any
+) -> None:
+    looks: list[float] = []
+
+    def slow() -> Any:
+        looks.append(time.monotonic())
+        time.sleep(1.0)
+        return place.clock()
+
+    store = AccountStore.open(place.url, place.secret, poll=timedelta(hours=1), clock=slow)
+    looks.clear()
+    store.start()
+    while len(looks) < 2:  # the first wait only begins to listen
+        time.sleep(0.01)
+
+    store.close()
+    assert looks[1] - looks[0] < 3.0

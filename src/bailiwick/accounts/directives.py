@@ -130,7 +130,7 @@ class Directives:
     def orders(self) -> tuple[StoredOrder, ...]:
         """List the orders in force, oldest first."""
         with reading(self._database.engine) as connection:
-            return _orders(connection, _now(connection, self._database.now()))
+            return _orders(connection, _milliseconds(connection, self._database.now()))
 
     # -- exemptions ----------------------------------------------------------------------------
 
@@ -263,29 +263,25 @@ def check_exempt_rule(rule: str, policy: Policy) -> None:
         )
 
 
-def in_force(connection: Connection, now: datetime) -> InForce:
-    """Read what counts now."""
-    at = _now(connection, now)
+def in_force(connection: Connection, at: int) -> InForce:
+    """Read what counts at a moment of the clock that does not go backwards (milliseconds)."""
     table = schema.exemptions
     rows = connection.execute(
         select(table.c.rule).where(
             table.c.approved_at.is_not(None)
             & table.c.ended_at.is_(None)
-            & (table.c.from_at <= milliseconds(at))
-            & (table.c.until_at > milliseconds(at))
+            & (table.c.from_at <= at)
+            & (table.c.until_at > at)
         )
     ).scalars()
     return InForce(_orders(connection, at), frozenset(rows))
 
 
-def _orders(connection: Connection, at: datetime) -> tuple[StoredOrder, ...]:
+def _orders(connection: Connection, at: int) -> tuple[StoredOrder, ...]:
     table = schema.orders
     rows = connection.execute(
         select(table)
-        .where(
-            table.c.ended_at.is_(None)
-            & (table.c.until_at.is_(None) | (table.c.until_at > milliseconds(at)))
-        )
+        .where(table.c.ended_at.is_(None) & (table.c.until_at.is_(None) | (table.c.until_at > at)))
         .order_by(table.c.from_at, table.c.id)
     ).all()
     return tuple(_order(row) for row in rows)
@@ -318,12 +314,6 @@ def _exemption(row: Row[Any], now: int) -> StoredExemption:
         row.id, row.rule, row.reason, from_at, until_at, row.added_by, row.approved_by, state,
         row.ended_by, row.uses,
     )  # fmt: skip
-
-
-def _now(connection: Connection, now: datetime) -> datetime:
-    found = moment(_milliseconds(connection, now))
-    assert found is not None  # noqa: S101 - of a number
-    return found
 
 
 def _milliseconds(connection: Connection, now: datetime) -> int:

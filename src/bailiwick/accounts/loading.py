@@ -1,7 +1,8 @@
 """Read a snapshot from the database, whole at first and what has changed from then on."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, literal, select
 
@@ -20,9 +21,9 @@ FETCHED_ROWS = 2000
 
 def load(connection: Connection, instance: str, now: int) -> Snapshot:
     """Read everything that counts."""
-    sequence, deriver, accounts = read_sequence(connection), Deriver(), AccountFilling()
+    sequence, deriver, accounts = read_count(connection).sequence, Deriver(), AccountFilling()
     everybody = _accounts().order_by(_in_order(connection, schema.accounts.c.id))
-    for identity, record in _records(connection, everybody, deriver, now):
+    for identity, record in _records(_stream(connection, everybody), deriver, now):
         accounts.add(identity, *record)
     table = accounts.table()
     return Snapshot(instance, sequence, table, _keys(connection, table), deriver)
@@ -40,7 +41,7 @@ def changes_since(connection: Connection, sequence: int, deriver: Deriver, now: 
     for start in range(0, len(accounts), FETCHED_ROWS):
         some = accounts[start : start + FETCHED_ROWS]
         query = _accounts().where(schema.accounts.c.id.in_(some))
-        records.update(_records(connection, query, deriver, now))
+        records.update(_records(connection.execute(query), deriver, now))
         keys.extend(
             connection.execute(select(schema.keys).where(schema.keys.c.account_id.in_(some)))
         )
@@ -52,9 +53,18 @@ def changes_since(connection: Connection, sequence: int, deriver: Deriver, now: 
     )
 
 
-def read_sequence(connection: Connection) -> int:
-    """Read how far the database's sequence is."""
-    return int(connection.execute(select(schema.counter.c.sequence)).scalar_one())
+class Count(NamedTuple):
+    """How far a database is."""
+
+    sequence: int
+    latest_at: int
+    """The latest time of any change (milliseconds)."""
+
+
+def read_count(connection: Connection) -> Count:
+    """Read how far the database is."""
+    table = schema.counter
+    return Count(*connection.execute(select(table.c.sequence, table.c.latest_at)).one())
 
 
 def _keys(connection: Connection, accounts: AccountTable) -> KeyTable:
@@ -77,11 +87,9 @@ def _keys(connection: Connection, accounts: AccountTable) -> KeyTable:
     return filling.table()
 
 
-def _records(
-    connection: Connection, query: Select[Any], deriver: Deriver, now: int
-) -> Iterator[tuple[str, Record]]:
+def _records(rows: Iterable[Any], deriver: Deriver, now: int) -> Iterator[tuple[str, Record]]:
     standings: dict[tuple[str, int], Standing] = {}
-    for identity, parent, status, evidence, labels in _stream(connection, query):
+    for identity, parent, status, evidence, labels in rows:
         layout, moments = deriver.lay_out(tuple(text for text in (evidence, labels) if text), now)
         standing = standings.get((status, id(layout)))
         if standing is None:
@@ -89,6 +97,7 @@ def _records(
         yield identity, Record(parent, standing, moments)
 
 
+@cache
 def _accounts() -> Select[Any]:
     account, item, label = schema.accounts, schema.evidence, schema.labels
     counts = (

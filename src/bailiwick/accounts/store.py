@@ -20,10 +20,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from bailiwick.accounts.database import utc_now
-from bailiwick.accounts.directives import InForce, in_force, latest_at
+from bailiwick.accounts.directives import InForce, in_force
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading
 from bailiwick.accounts.keys import MAX_PRESENTED, KeySecret
-from bailiwick.accounts.loading import changes_since, load, read_sequence
+from bailiwick.accounts.loading import changes_since, load, read_count
 from bailiwick.accounts.opening import check_schema
 from bailiwick.accounts.snapshot import Snapshot
 from bailiwick.accounts.values import milliseconds
@@ -35,7 +35,9 @@ MAX_STALE = timedelta(minutes=15)
 PAUSE_S = 0.01
 """Shortest time between two looks, however much the database has to tell."""
 SHARE = 3
-"""How much longer than a look the pause after it is, so that requests have their turn."""
+"""How much longer than a look computed the pause after it is, so that requests have their turn.
+
+While it waited for the database, or for the processor, nobody had to wait for it."""
 MOST_FOLLOWED = 100_000
 """With more changes than this to take in, everything is read anew."""
 
@@ -191,8 +193,8 @@ class AccountStore:
         snapshot = self._snapshot
         with reading(self._engine) as connection:
             instance = check_schema(connection, self._engine, self._secret)
-            sequence = read_sequence(connection)
-            self._in_force = in_force(connection, self._time(connection))
+            sequence, latest = read_count(connection)
+            self._in_force = self._read_in_force(connection, latest)
             if instance == snapshot.instance and sequence == snapshot.sequence:
                 return
             behind = sequence - snapshot.sequence
@@ -215,13 +217,16 @@ class AccountStore:
         with reading(self._engine) as connection:
             instance = check_schema(connection, self._engine, self._secret)
             snapshot = load(connection, instance, milliseconds(self._clock()))
-            self._in_force = in_force(connection, self._time(connection))
+            self._in_force = self._read_in_force(connection, read_count(connection).latest_at)
         self._seen_at = began
         return snapshot
 
-    def _time(self, connection: Connection) -> datetime:
+    def _read_in_force(self, connection: Connection, latest: int) -> InForce:
+        return in_force(connection, max(milliseconds(self._time(latest)), latest))
+
+    def _time(self, latest: int) -> datetime:
         """Ask our clock, but for what it was set back; a reset on record forgets that."""
-        now, latest = self._clock(), latest_at(connection)
+        now = self._clock()
         kept = self._passed if self._passed and latest >= self._latest else now
         self._latest, self._passed = latest, max(kept, now)
         return self._passed
@@ -229,12 +234,12 @@ class AccountStore:
     def _follow(self) -> None:
         watch = make_watch(self._engine, self._stop)
         while not self._stop.is_set():
-            began = self._monotonic()
+            began = time.thread_time()
             try:
                 self.poll()
                 if self._looked is not None:
                     self._looked()
-                pause = max(PAUSE_S, min(SHARE * (self._monotonic() - began), self._poll_s))
+                pause = max(PAUSE_S, min(SHARE * (time.thread_time() - began), self._poll_s))
                 if not self._stop.wait(pause):
                     watch.wait(self._poll_s)
             except Exception as error:  # noqa: BLE001 - the thread must outlive what we did not foresee
