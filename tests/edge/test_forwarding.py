@@ -29,8 +29,14 @@ rules:
 """
 LACKING = {
     "caddy": "caddy is not installed (make test-deps installs it)",
-    "traefik": "traefik is not installed: Debian has no package; put its binary on the PATH",
+    "traefik": "traefik is not installed (`make test` brings it for Linux, make test-deps for macOS)",
 }
+
+
+def found(name: str) -> str:
+    """Find a program, on the path or beside the interpreter, or skip the test."""
+    program = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    return program or pytest.skip(LACKING[name])
 
 
 class Front:
@@ -39,14 +45,17 @@ class Front:
     def __init__(self, name: str, folder: Path, service: Running, upstream: Upstream) -> None:
         self.name, self.folder, self.service = name, folder, service
         self.port = free_port()
-        program = shutil.which(name)
-        if program is None:
-            pytest.skip(LACKING[name])
-        self._program = program
+        self._program = found(name)
         words = [sys.executable, "-m", "bailiwick", "fence", str(service.policy), "--run", name,
                  "--out", str(folder), "--upstream", f"127.0.0.1:{upstream.port}"]  # fmt: skip
         subprocess.run(words, check=True, capture_output=True)
         self.token = (folder / "bailiwick.token").read_text().strip()
+
+    def know_token(self) -> None:
+        """Take the token that the tests' service knows."""
+        for path in self.folder.iterdir():
+            if path.is_file():
+                path.write_text(path.read_text().replace(self.token, "token-of-the-edge"))
 
     @contextmanager
     def running(self, service_port: int, model: str | None = OPUS) -> Iterator["Front"]:
@@ -89,22 +98,32 @@ class Front:
         return [self._program, "run", "--config", str(path), "--adapter", "caddyfile"]
 
     def _traefik(self, service_port: int, model: str | None) -> list[str]:
-        routes = self.folder / "routes.yaml"
-        text = routes.read_text().replace("127.0.0.1:8181", f"127.0.0.1:{service_port}")
+        routes = self.folder / "routes.test.yaml"
+        text = (
+            (self.folder / "routes.yaml")
+            .read_text()
+            .replace("127.0.0.1:8181", f"127.0.0.1:{service_port}")
+            .replace("forwardAuth:\n", "forwardAuth:\n        trustForwardHeader: true\n")
+        )
         if model:
-            text = text.replace('X-Bailiwick-Model: ""', f'X-Bailiwick-Model: "{model}"')
-            text = text.replace('X-Bailiwick-Features: ""', 'X-Bailiwick-Features: "none"')
-        routes.write_text(text.replace("address: \"http", "trustForwardHeader: true\n        address: \"http"))  # fmt: skip
-        static = self.folder / "traefik.yaml"
+            text = text.replace('X-Bailiwick-Model: ""', f'X-Bailiwick-Model: "{model}"', 1)
+            text = text.replace('X-Bailiwick-Features: ""', 'X-Bailiwick-Features: "none"', 1)
+        routes.write_text(text)
         listen = (
             f'{{address: "127.0.0.1:{self.port}", forwardedHeaders: {{trustedIPs: [127.0.0.1]}}}}'
         )
-        static.write_text(static.read_text().replace('{address: ":8000"}', listen))
+        static = self.folder / "traefik.test.yaml"
+        static.write_text(
+            (self.folder / "traefik.yaml")
+            .read_text()
+            .replace('{address: ":8000"}', listen)
+            .replace("routes.yaml", routes.name)
+        )
         return [self._program, f"--configfile={static}"]
 
     def _answers(self) -> bool:
         try:
-            return bool(self.ask(US).status)
+            return self.ask(US).status != 404  # Traefik listens before it has read its routes
         except OSError:
             return False
 
@@ -121,8 +140,7 @@ class Front:
 def front(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    if shutil.which(request.param) is None:
-        pytest.skip(LACKING[request.param])
+    found(request.param)
     folder = Path(tmp_path_factory.mktemp("front"))
     upstream = Upstream()
     (folder / "service").mkdir()
@@ -133,10 +151,7 @@ def front(
 
 @pytest.fixture(scope="module")
 def asked(front: Front) -> Iterator[Front]:
-    """The proxy, with the token that the tests' service knows."""
-    for path in front.folder.iterdir():
-        if path.is_file():
-            path.write_text(path.read_text().replace(front.token, "token-of-the-edge"))
+    front.know_token()
     with front.running(front.service.port):
         yield front
 
@@ -184,8 +199,26 @@ def test_a_hop_that_the_client_made_up_is_not_believed(asked: Front) -> None:
 
 
 def test_paths_that_nobody_listed_are_refused(asked: Front) -> None:
-    for path in ("/v1/files", "/v1/messages/../files", "/v1//messages", "/v1%2Fmessages"):
-        assert asked.ask(US, path=path).status in {403, 404}, path
+    for path in ("/v1/files", "/v1/messages/../files", "/v1%2Fmessages"):
+        assert asked.ask(US, path=path).status in {400, 403, 404}, path
+
+
+def test_the_path_that_was_judged_is_the_one_that_goes_upstream(asked: Front) -> None:
+    """Traefik tidies a path before it asks, and forwards what it asked about."""
+    answer = asked.ask(US, path="/v1//messages")
+
+    assert answer.status >= 400 or answer.json()["path"] == "/v1/messages"
+
+
+@pytest.mark.parametrize("word", ["forwarded", "original"])
+def test_a_request_cannot_pass_for_one_that_names_no_model(front: Front, word: str) -> None:
+    """A route without a model of its own, behind a proxy that passes a client's headers on."""
+    listing = {f"x-{word}-uri": "/v1/models", f"x-{word}-method": "GET"}
+    front.port = free_port()
+    front.know_token()
+    with front.running(front.service.port, None):
+        assert front.ask(DE, listing).status == 403
+        assert front.ask(US, listing).status == 403
 
 
 def test_without_the_service_everything_is_refused(front: Front) -> None:

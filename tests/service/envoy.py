@@ -37,7 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = json.dumps({"headers": headers, "body": raw.decode("utf-8", "replace")}).encode()
+        seen = {"path": self.path, "headers": headers, "body": raw.decode("utf-8", "replace")}
+        body = json.dumps(seen).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -19,6 +19,10 @@ http:
           X-Bailiwick-Model: ""
           X-Bailiwick-Features: ""
           X-Bailiwick-Action: ""
+          X-Original-Method: ""
+          X-Original-URI: ""
+          X-Forwarded-Method: ""
+          X-Forwarded-Uri: ""
     bailiwick:
       forwardAuth:
         address: "http://SERVICE/forward"
@@ -27,6 +31,9 @@ http:
       headers:
         customRequestHeaders:
           X-Bailiwick-Token: ""
+          X-Bailiwick-Model: ""
+          X-Bailiwick-Features: ""
+          X-Bailiwick-Action: ""
   services:
     models:
       loadBalancer:
