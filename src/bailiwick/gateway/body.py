@@ -10,6 +10,7 @@ import json
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import numpy as np
 import orjson
 
 from bailiwick.front import Refused
@@ -177,15 +178,47 @@ def _unique(pairs: dict[_Key, Json]) -> dict[str, Json]:
     return body
 
 
-def refuse_repeats(raw: bytes | bytearray) -> None:
+def refuse_repeats(raw: bytes | bytearray, body: dict[str, Json]) -> None:
     """Refuse a key that is given twice anywhere, for whoever forwards the caller's own bytes.
 
-    The body was parsed before; it is read a second time, since that parser keeps the last one only.
+    ``body`` is what was parsed: of two keys it holds the last one only. Written again it shows
+    whether there was another; only where it may be so the bytes are read a second time.
     """
+    if _holds_all(raw, body):
+        return
     try:
         json.loads(raw, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise _malformed(raw, error) from None
+
+
+def _holds_all(raw: bytes | bytearray, body: dict[str, Json]) -> bool:
+    """Whether a body shows at once that nothing of its bytes was dropped.
+
+    Either it is written again as it came, or with as many colons: a key that was dropped took its
+    colon along. No other colon can stand in for it, unless one was written with an escape.
+    """
+    try:
+        written = orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return False
+    return written == raw or (_colons(written) == _colons(raw) and not _escapes_a_colon(raw))
+
+
+def _colons(raw: bytes | bytearray) -> int:
+    if len(raw) <= SHORT:
+        return raw.count(b":")
+    return int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(":")))
+
+
+def _escapes_a_colon(raw: bytes | bytearray) -> bool:
+    r"""Whether there may be one: `\u003a`. The bytes are JSON, so no backslash is their last."""
+    if len(raw) <= SHORT:
+        return b"\\u003" in raw
+    codes = np.frombuffer(raw, np.uint8)
+    at = np.flatnonzero(codes == ord("\\"))
+    at = at[codes[at + 1] == ord("u")]
+    return bool((codes[np.minimum(at + 4, codes.size - 1)] == ord("3")).any())
 
 
 def _distinct(pairs: list[tuple[str, Json]]) -> None:

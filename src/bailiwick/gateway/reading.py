@@ -53,7 +53,7 @@ def read_request(
     if query:
         check_query(query, endpoint.query)
     body = parse(raw, limits)
-    refuse_repeats(raw)
+    refuse_repeats(raw, body)
     name = model_named(body, headers)
     if not is_shallow(raw, limits):
         inspect(body, limits)
