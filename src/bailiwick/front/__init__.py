@@ -12,9 +12,10 @@ from bailiwick.front.listener import Listener
 from bailiwick.front.ports import Exchange
 from bailiwick.front.sockets import listen, tls_context
 from bailiwick.front.supervisor import Run, Supervisor
+from bailiwick.front.turn import Turn
 from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_large
 
 __all__ = [
     "NEVER", "NO_HEAD", "Connection", "Exchange", "Front", "Head", "Listener", "Refused", "Reply",
-    "Run", "Supervisor", "Written", "clock", "listen", "tls_context", "too_large",
+    "Run", "Supervisor", "Turn", "Written", "clock", "listen", "tls_context", "too_large",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """One connection of a caller: bytes come in, requests go to exchanges, answers go back in order.
 
-What needs no waiting is answered in the very call that brought its last byte. While a request is in
-hand the next one is held, not read. A caller who does not read is not written to without end, and
-one who is slow is cut when ``deadline`` is over: the front looks at all connections (``expire``).
+What needs no waiting is answered in the turn that brought its last byte (``turn``). While a request
+is in hand the next one is held, not read. A caller who does not read is not written to without end,
+and one who is slow is cut when ``deadline`` is over: the front looks at all connections
+(``expire``).
 """
 
 import asyncio
@@ -36,6 +37,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._turn = front.turn
         self._limits = front.limits
         self._timeouts = front.timeouts
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -69,11 +71,20 @@ class Connection(asyncio.Protocol):
         self._front.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
+        """Take in what came."""
+        self._turn.take(self, data)
+
+    def receive(self, data: bytes) -> None:
         """Go on with what came."""
         self._step(data)
 
+    def fail(self) -> None:
+        """Break the connection off, after a failure of our own."""
+        self._transport.abort()
+
     def eof_received(self) -> None:
         """Take a caller who will send no more for one who has left: the connection is closed."""
+        self._turn.work()
         if self._exchange is not None and self._body is not None:
             self._refuse(Refused("body_broken", "the body ended before its end"))
         elif self._exchange is not None:
@@ -82,6 +93,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of everything."""
         del error
+        self._turn.work()
         self._front.connections.discard(self)
         self._step = self._discard
         if self._exchange is not None:
@@ -180,7 +192,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self._body_began + self._timeouts.body_s
         self._step = self._read_body
         if head.expects and not rest:
-            self._transport.write(_CONTINUE)
+            self._write(_CONTINUE)
         if rest:
             self._read_body(rest)
 
@@ -240,6 +252,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """Close, when the answer is sent; a sender who is not done yet comes to read it first."""
         self.deadline = clock() + DRAIN_S
+        self._turn.flush()
         if self._step == self._discard and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
@@ -273,6 +286,7 @@ class Connection(asyncio.Protocol):
     def close_if_idle(self) -> None:
         """Close a connection that has no request in hand."""
         if self._exchange is None and not self._rest:
+            self._turn.flush()
             self._transport.close()
 
     # -- writing -------------------------------------------------------------------------------
@@ -290,24 +304,23 @@ class Connection(asyncio.Protocol):
         raw = f"{head}\r\n".encode("latin-1")
         if body and not self._bare:
             if len(body) <= HELD:
-                self._transport.write(raw + body)
+                self._turn.write(self._transport, raw + body)
             else:
+                self._turn.flush()
                 self._transport.writelines((raw, body))
         else:
-            self._transport.write(raw)
+            self._turn.write(self._transport, raw)
 
     def answer_written(self, written: Written) -> None:
         """Write a whole answer that is encoded already."""
-        self._transport.write(
-            b"%b%b%bdate: %b\r\n\r\n%b"
-            % (
-                _OPENING_BYTES[written.status],
-                written.lines,
-                self._whether_it_stays(),
-                self._front.date_bytes,
-                written.body,
-            )
+        raw = b"%b%b%bdate: %b\r\n\r\n%b" % (
+            _OPENING_BYTES[written.status],
+            written.lines,
+            self._whether_it_stays(),
+            self._front.date_bytes,
+            written.body,
         )
+        self._turn.write(self._transport, raw)
 
     def begin_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Write the head of an answer that comes piece by piece.
@@ -319,17 +332,22 @@ class Connection(asyncio.Protocol):
         else:
             self._keeps = False
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        self._transport.write(f"{self._head(status, lines)}\r\n".encode("latin-1"))
+        self._write(f"{self._head(status, lines)}\r\n".encode("latin-1"))
 
     async def send(self, piece: bytes) -> None:
         """Write a piece, and wait if the other side does not read."""
         self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunks else piece)
         if self._blocked:
-            self._writable = asyncio.get_running_loop().create_future()
+            self._writable = self._front.loop.create_future()
             try:
                 await self._writable
             finally:
                 self._writable = None
+
+    def _write(self, data: bytes) -> None:
+        """Write at once, after what is to go out before it."""
+        self._turn.flush()
+        self._transport.write(data)
 
     def end_stream(self) -> None:
         """Write the proper end."""

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
 from bailiwick.front.ports import Exchange, Limits, Timeouts
+from bailiwick.front.turn import Turn
 from bailiwick.front.values import clock
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Front:
         self.limits = limits
         self.timeouts = timeouts
         self.loop = loop
+        self.turn = Turn(loop)
         self.connections: set[Connection] = set()
         self.in_hand = 0
         """Requests, from their head to the end of their answer."""
@@ -63,6 +65,7 @@ class Front:
         self._timer = self.loop.call_later(TICK_S, self._tick)
         self.date = formatdate(usegmt=True)
         self.date_bytes = self.date.encode()
+        self.turn.work()  # what came in time is not late
         now = clock()
         for connection in [one for one in self.connections if one.deadline <= now]:
             try:

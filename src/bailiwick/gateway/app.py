@@ -45,7 +45,7 @@ class Gateway(Front):
         self.targets = Targets(options.upstreams)
         self.quotas = services.quotas or Quotas(options.quota_storage)
         self.metrics = Metrics()
-        self.client: Client = HttpClient(options)
+        self.client: Client = HttpClient(options, self.turn)
         self._report = report
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
-from bailiwick.front import Refused, clock
+from bailiwick.front import Refused, Turn, clock
 from bailiwick.gateway.options import GatewayOptions, Upstream
 from bailiwick.gateway.wire import Malformed, Response
 
@@ -177,9 +177,9 @@ def _line_passed_back(header: tuple[str, str]) -> str:
 class HttpClient:
     """``Client`` over HTTP/1.1 connections that are kept and used again."""
 
-    def __init__(self, options: GatewayOptions) -> None:
+    def __init__(self, options: GatewayOptions, turn: Turn) -> None:
         self._pools = {
-            upstream.name: _Pool(upstream, options.timeouts.connect_s)
+            upstream.name: _Pool(upstream, options.timeouts.connect_s, turn)
             for upstream in options.upstreams
         }
 
@@ -219,7 +219,8 @@ class HttpClient:
 class _Pool:
     """The connections to one upstream. The one that was used last is used first."""
 
-    def __init__(self, upstream: Upstream, connect_s: float) -> None:
+    def __init__(self, upstream: Upstream, connect_s: float, turn: Turn) -> None:
+        self.turn = turn
         url = urlsplit(upstream.base_url)
         secure = url.scheme == "https"
         self._host = url.hostname or ""
@@ -287,20 +288,27 @@ class _Connection(asyncio.Protocol):
     def send(self, head: bytes, body: bytes) -> "_Reading":
         """Send a request; the answer is read from what is returned."""
         assert self._transport is not None  # noqa: S101 - connected before anything is sent
-        self._reading = _Reading(self)
+        self._reading = _Reading(self, self._pool.turn.loop)
         if len(body) <= _SMALL:
-            self._transport.write(head + body)
+            self._pool.turn.write(self._transport, head + body)
         else:
             self._transport.writelines((head, body))
         return self._reading
 
     def data_received(self, data: bytes) -> None:
+        self._pool.turn.take(self, data)
+
+    def receive(self, data: bytes) -> None:
         if self._reading is None:
             self.close()
         else:
             self._reading.feed(data)
 
+    def fail(self) -> None:
+        self.close()
+
     def connection_lost(self, error: Exception | None) -> None:
+        self._pool.turn.work()
         self.closed = True
         if self._reading is not None:
             self._reading.lost(error)
@@ -334,9 +342,10 @@ class _Connection(asyncio.Protocol):
 class _Reading:
     """An answer that is being read. It outlives its place on the connection."""
 
-    __slots__ = ("_broken", "_connection", "_held", "_waiter", "response")
+    __slots__ = ("_broken", "_connection", "_held", "_loop", "_waiter", "response")
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.response = Response()
         self._connection: _Connection | None = connection
         self._waiter: asyncio.Future[None] | None = None
@@ -385,7 +394,7 @@ class _Reading:
     async def _more(self) -> None:
         if self._broken:
             raise UpstreamBroke
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
