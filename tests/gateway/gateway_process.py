@@ -109,6 +109,7 @@ def options(given: dict[str, Any]) -> GatewayOptions:
         timeouts=timeouts, workers=given.get("workers", 1), state_directory=given["state"],
         quota_storage=given.get("quotas", "memory://"),
         tls=Tls(*given["tls"]) if "tls" in given else None,
+        balancers=tuple(given.get("balancers", ())),
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_an_address_that_is_taken_is_told(
         port = taken.getsockname()[1]
         gateway = start_gateway(**{which: port})
 
-        assert gateway.process.wait(15) != 0
+        assert gateway.process.wait(60) != 0
     assert (
         f"cannot listen on `127.0.0.1:{port}`: Address already in use" in gateway.output.read_text()
     )

@@ -27,6 +27,7 @@ def gateway_options(settings: Settings, environment: Environment) -> GatewayOpti
         timeouts=timeouts_of(settings),
         quota_storage=settings.quotas.storage,
         tls=Tls(str(tls.certificate), str(tls.key)) if tls else None,
+        balancers=listen.proxy_protocol,
     )
     options.check()
     return options

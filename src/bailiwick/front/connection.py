@@ -35,7 +35,8 @@ _BODILESS: Final = frozenset({204, 304})
 class Connection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, peer: str | None = None) -> None:
+        """``peer``: the address of the other side, where somebody said it before."""
         self._front = front
         self._turn = front.turn
         self._limits = front.limits
@@ -56,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._blocked = False
         self._writable: asyncio.Future[None] | None = None
         self._unsent: float = NEVER
-        self.peer = ""
+        self.peer = peer or ""
         """Address of the other side."""
         self.deadline = clock() + self._timeouts.header_s
         """When the present step must be over (``clock``)."""
@@ -66,8 +67,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if peer else ""
+        if not self.peer and (peer := transport.get_extra_info("peername")):
+            self.peer = peer[0]
         self._front.connections.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bailiwick.front.ports import Exchange, Limits, Timeouts
 from bailiwick.front.turn import Turn
 from bailiwick.front.values import clock
+from bailiwick.location import TrustedProxies
 
 if TYPE_CHECKING:
     from bailiwick.front.connection import Connection
@@ -24,6 +26,8 @@ class Front:
 
     exchange: "Callable[[Connection], Exchange]"
     """Begins with a request."""
+    balancers: TrustedProxies | None = None
+    """Who says, by the PROXY protocol, whose each connection is; ``None``: nobody may."""
 
     def __init__(self, limits: Limits, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
@@ -33,6 +37,8 @@ class Front:
         self.connections: set[Connection] = set()
         self.in_hand = 0
         """Requests, from their head to the end of their answer."""
+        self.turned_away: Counter[str] = Counter()
+        """Connections that came to no request, by reason."""
         self.stopping = False
         self.date = formatdate(usegmt=True)
         """As answers give it; and the same in bytes."""

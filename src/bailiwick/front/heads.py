@@ -15,7 +15,8 @@ MOST_HEADERS: Final = 100
 _REMEMBERED: Final = 4096
 _REMEMBERED_BYTES: Final = 200
 
-_ALLOWED: Final = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_PLAIN: Final = bytes(range(0x20, 0x7F)) + b"\t"
+_ALLOWED: Final = _PLAIN + b"\r\n"
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
 _PATH = re.compile(r"/[0-9A-Za-z._:@/-]*")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -66,11 +67,10 @@ def check_bytes(data: bytes) -> None:
 
 def read_head(data: bytes) -> Head:
     """Read a head, without the empty line at its end."""
-    if data.translate(None, _ALLOWED):
-        raise Refused("header_invalid", "the head of the request holds something other than ASCII")
     opening, *rest = data.split(b"\r\n")
     count = len(rest)
-    if data.count(b"\n") != count or data.count(b"\r") != count:
+    if data.translate(None, _PLAIN) != b"\r\n" * count:
+        check_bytes(data)
         raise Refused("request_invalid", "lines of the head end in CR and LF, and hold neither")
     if count > MOST_HEADERS:
         raise Refused("head_too_large", f"the request may have at most {MOST_HEADERS} headers")

@@ -11,6 +11,7 @@ import socket
 import ssl
 from typing import Final
 
+from bailiwick.front.announced import Unannounced, announced
 from bailiwick.front.connection import Connection
 from bailiwick.front.front import Front
 
@@ -81,14 +82,30 @@ class Listener:
         task.add_done_callback(self._handshakes.discard)
 
     async def _connect(self, connection: socket.socket) -> None:
-        timeout = self._front.timeouts.header_s if self._tls else None
+        front = self._front
+        seconds = front.timeouts.header_s
         try:
-            await self._front.loop.connect_accepted_socket(
-                lambda: Connection(self._front),
+            peer = None
+            if front.balancers is not None:
+                async with asyncio.timeout(seconds):
+                    peer = await announced(front.loop, connection, front.balancers)
+            await front.loop.connect_accepted_socket(
+                lambda: Connection(front, peer),
                 connection,
                 ssl=self._tls,
-                ssl_handshake_timeout=timeout,
+                ssl_handshake_timeout=seconds if self._tls else None,
             )
+        except Unannounced as error:
+            self._turn_away(connection, str(error))
+        except TimeoutError:
+            self._turn_away(connection, "timeout")
+        except ssl.SSLError:
+            self._turn_away(connection, "tls")
         except OSError as error:
             _log.debug("a connection came to nothing: %s", error)
             connection.close()
+
+    def _turn_away(self, connection: socket.socket, reason: str) -> None:
+        _log.debug("a connection is turned away: %s", reason)
+        self._front.turned_away[reason] += 1
+        connection.close()

@@ -15,6 +15,7 @@ from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.ports import Services
 from bailiwick.gateway.quotas import Quotas
 from bailiwick.gateway.upstream import Client, HttpClient, Targets
+from bailiwick.location import TrustedProxies
 from bailiwick.pipeline import Judged
 
 _log = logging.getLogger("bailiwick.gateway")
@@ -41,6 +42,8 @@ class Gateway(Front):
         self.exchange = partial(Exchange, self)
         self.options = options
         self.services = services
+        if options.balancers:
+            self.balancers = TrustedProxies.read(options.balancers)
         self.flights = Flights()
         self.targets = Targets(options.upstreams)
         self.quotas = services.quotas or Quotas(options.quota_storage)
@@ -59,7 +62,7 @@ class Gateway(Front):
     async def stop(self) -> None:
         """Let the requests in hand end, then end."""
         await self.end()
-        self.metrics.flush(0, self.client.opened)
+        self.metrics.flush(0, self.client.opened, self.turned_away)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -69,7 +72,7 @@ class Gateway(Front):
     async def _reporting(self) -> None:
         while True:
             try:
-                self.metrics.flush(self.in_hand, self.client.opened)
+                self.metrics.flush(self.in_hand, self.client.opened, self.turned_away)
                 self._report(self.services)
             except Exception:  # noqa: BLE001 - logged; the next report may succeed
                 _log.exception("the worker cannot report how it is")

@@ -254,7 +254,7 @@ def is_shallow(raw: bytes | bytearray, limits: Limits) -> bool:
         len(raw) <= SHORT
         and _ESCAPE not in raw
         and raw.count(b'"model') == 1
-        and raw.count(b"{") + raw.count(b"[") <= limits.json_depth
+        and len(raw) - len(raw.translate(None, b"{[")) <= limits.json_depth
     )
 
 

@@ -44,6 +44,9 @@ OUTCOMES: Final = Counter(
 OPENED: Final = Counter(
     "bailiwick_upstream_connections_opened", "Connections opened to upstreams.", ("upstream",)
 )
+TURNED_AWAY: Final = Counter(
+    "bailiwick_connections_turned_away", "Connections that came to no request.", ("reason",)
+)
 IN_HAND: Final = Gauge(
     "bailiwick_requests_in_hand", "Requests in hand.", multiprocess_mode="livesum"
 )
@@ -106,8 +109,14 @@ class Metrics:
         """Count how a forwarded request ended."""
         self._outcomes[upstream, kind] += 1
 
-    def flush(self, in_hand: int, opened: Mapping[str, int]) -> None:
-        """Write everything counted since the last time; ``opened`` counts from the beginning."""
+    def flush(self, in_hand: int, opened: Mapping[str, int], turned_away: Tally[str]) -> None:
+        """Write everything counted since the last time; ``opened`` counts from the beginning.
+
+        ``turned_away`` is taken.
+        """
+        for reason, count in turned_away.items():
+            TURNED_AWAY.labels(reason).inc(count)
+        turned_away.clear()
         for upstream, count in opened.items():
             OPENED.labels(upstream).inc(count - self._opened.get(upstream, 0))
         self._opened = dict(opened)

@@ -114,6 +114,8 @@ class GatewayOptions:
     quota_storage: str = MEMORY
     """Where quotas are counted: ``memory://`` or ``redis://HOST:PORT/DB`` (Valkey or Redis)."""
     tls: Tls | None = None
+    balancers: tuple[str, ...] = ()
+    """Blocks of the layer 4 balancers that say whose a connection is; none: nobody says it."""
     state_directory: str | None = None
     """Where workers leave metrics and status for the admin listener; default: a temporary one."""
 

@@ -85,15 +85,10 @@ class Response:
         if end < 0:
             return self._wait(data, HEAD_BYTES)
         status_line, *lines = data[:end].decode("latin-1").split("\r\n")
-        match = _STATUS_LINE.fullmatch(status_line)
-        if match is None:
-            raise Malformed("there is no status line")
-        status = int(match[2])
-        if status == 101:
-            raise Malformed("it changes to another protocol")
+        status, modern = _status(status_line)
         if status >= 200:
             self.headers = [*map(_header, lines)]
-            self.reusable = match[1] == "1"
+            self.reusable = modern
             self._frame(status)
             self.status = status
         return data[end + 4 :]
@@ -193,6 +188,17 @@ class Response:
         del data
         self.reusable = False
         return b""
+
+
+@lru_cache(maxsize=256)
+def _status(line: str) -> tuple[int, bool]:
+    """Read a status line; also says whether the connection stays open by itself."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise Malformed("there is no status line")
+    if match[2] == "101":
+        raise Malformed("it changes to another protocol")
+    return int(match[2]), match[1] == "1"
 
 
 @lru_cache(maxsize=256)

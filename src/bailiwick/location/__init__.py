@@ -22,6 +22,7 @@ from bailiwick.location.proxy_protocol import (
     ProxyHeader,
     peer_behind,
     read_proxy_header,
+    still_missing,
 )
 from bailiwick.location.runs import Runs
 from bailiwick.location.schemas import SCHEMAS
@@ -33,7 +34,7 @@ from bailiwick.location.table import AddressTable
 
 __all__ = [
     "ClientAddress", "Invalid", "TrustedProxies", "client_address",
-    "Incomplete", "ProxyHeader", "peer_behind", "read_proxy_header",
+    "Incomplete", "ProxyHeader", "peer_behind", "read_proxy_header", "still_missing",
     "BulkLocator", "Located", "Locator", "SourceAnswer", "Answer", "Freshness", "Source",
     "SourceStatus", "Everywhere", "Runs", "Said",
     "LocationSettings", "LocatedSource", "AnonymizerSource", "load_locator", "Progress",

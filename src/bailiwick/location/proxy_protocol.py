@@ -1,8 +1,7 @@
 """Read the PROXY protocol header that a layer 4 balancer puts in front of a connection.
 
 A pure function over the first bytes of a connection. A listener either expects the header from
-every connection or reads none: whether it is there cannot be detected safely. Our own HTTP server
-cannot read it, so this is for front ends that hand the bytes on (``docs/location.md``).
+every connection or reads none: whether it is there cannot be detected safely.
 """
 
 import re
@@ -50,6 +49,18 @@ def read_proxy_header(data: bytes) -> ProxyHeader | Incomplete | Invalid:
     if _SIGNATURE.startswith(data) or b"PROXY ".startswith(data[:6]):
         return _version_1(data)
     return Invalid("proxy.missing")
+
+
+def still_missing(data: bytes) -> int:
+    """Say how many bytes may be read next, so that none behind the header is taken with them."""
+    start = len(_SIGNATURE)  # the shortest header is longer
+    if len(data) < start:
+        return start - len(data)
+    if not data.startswith(_SIGNATURE):
+        return 1
+    if len(data) < 16:
+        return 16 - len(data)
+    return 16 + int(struct.unpack_from("!H", data, 14)[0]) - len(data)
 
 
 def peer_behind(peer: str, header: ProxyHeader, trusted: TrustedProxies) -> str | Invalid:

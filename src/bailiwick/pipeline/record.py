@@ -131,16 +131,23 @@ _OUTCOME: Final = form({"kind": "outcome", **dict.fromkeys(_OUTCOME_BLANKS)}, _O
 
 def outcome_event(judged: Judged, outcome: Outcome) -> bytes:
     """Describe what became of it."""
+    first_ms = outcome.first_byte_ms
     return _OUTCOME % (
         outcome.bytes_in,
         outcome.bytes_out,
-        canonical(_rounded(outcome.first_byte_ms)),
+        b"null" if first_ms is None else b"%a" % round(first_ms, 3),
         judged.id.encode(),
         outcome.kind.encode(),
         outcome.status,
-        canonical(_rounded(outcome.total_ms)),
-        canonical(outcome.upstream),
+        b"%a" % round(outcome.total_ms, 3),
+        name_written(outcome.upstream),
     )
+
+
+@lru_cache(maxsize=4096)
+def name_written(name: str | None) -> bytes:
+    """Write a name as a record does: of an account, a key, an upstream."""
+    return canonical(name or None)
 
 
 def account_fields(account: AccountView | None) -> dict[str, Any]:
@@ -207,7 +214,3 @@ def _source_written(
 def fact_written(fact: Fact) -> str | list[str]:
     """Write a fact: its candidates or elements, or why there are none."""
     return fact.value if isinstance(fact, Absent) else sorted(fact)
-
-
-def _rounded(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else round(milliseconds, 3)

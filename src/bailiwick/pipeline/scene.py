@@ -19,6 +19,7 @@ from bailiwick.pipeline.record import (
     Clients,
     data_fields,
     decision_event,
+    name_written,
     refused_fields,
     shared_fields,
 )
@@ -101,8 +102,8 @@ class Answer(NamedTuple):
         if account is None:
             who = key = b"null"
         else:
-            who = canonical(account.id)
-            key = canonical(account.key_id) if account.key_id else b"null"
+            who = name_written(account.id)
+            key = name_written(account.key_id)
         where = (caller.address, caller.address_from, build)
         cell, id_ = caller.cell, judged.id.encode()
         beside = () if shadow is None else (shadow,)

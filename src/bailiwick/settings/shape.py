@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from bailiwick.location import LocationSettings
+from bailiwick.errors import InvalidInput
+from bailiwick.location import LocationSettings, TrustedProxies
 from bailiwick.settings.kinds import (
     Count,
     Duration,
@@ -61,6 +62,16 @@ class ListenSettings(_Section):
     """Processes that answer. More than one needs `quotas.storage` on a server."""
     tls: TlsSettings | None = None
     """Serve HTTPS with this certificate; without it, HTTP."""
+    proxy_protocol: tuple[str, ...] = ()
+    """Blocks of layer 4 balancers; each connection must come from one and begin with its header."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ListenSettings":
+        try:
+            TrustedProxies.read(self.proxy_protocol)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class AdminSettings(_Section):
