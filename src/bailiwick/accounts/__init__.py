@@ -5,21 +5,10 @@ decided and appeals answered; ``list_accounts`` and ``show_account`` read for pe
 ``AccountStore`` is the snapshot that a gateway asks on every request.
 """
 
-from bailiwick.accounts.announce import announce
-from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
-from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
+from typing import TYPE_CHECKING
+
 from bailiwick.accounts.database import AccountDatabase
-from bailiwick.accounts.delivery import (
-    Folder,
-    Mail,
-    NotDelivered,
-    Notice,
-    Transport,
-    Webhook,
-    deliver_notices,
-)
 from bailiwick.accounts.derive import Evidence
-from bailiwick.accounts.desk import Decided, Desk
 from bailiwick.accounts.directives import (
     Directives,
     InForce,
@@ -30,35 +19,10 @@ from bailiwick.accounts.directives import (
 )
 from bailiwick.accounts.documents import decoded as decoded_documents
 from bailiwick.accounts.engine import AccountsUnavailable
-from bailiwick.accounts.flags import Flag, Grade, Item
 from bailiwick.accounts.keys import KeySecret, NewKey
-from bailiwick.accounts.known import known_accounts
-from bailiwick.accounts.lease import drop_lease, hold_lease
-from bailiwick.accounts.linked import (
-    common_links,
-    declared_networks,
-    topmost_organisations,
-)
-from bailiwick.accounts.listing import (
-    AccountDetails,
-    AccountSummary,
-    EvidenceRow,
-    HistoryRow,
-    KeyRow,
-    LabelRow,
-    list_accounts,
-    show_account,
-)
-from bailiwick.accounts.machine import TABLE
-from bailiwick.accounts.moves import Moved
-from bailiwick.accounts.notices import token_hash
 from bailiwick.accounts.opening import upgrade
-from bailiwick.accounts.relay import relay_history
-from bailiwick.accounts.report import TransparencyReport, transparency_report
 from bailiwick.accounts.snapshot import Snapshot
-from bailiwick.accounts.steps import Step
 from bailiwick.accounts.store import AccountStore, StoreStatus, load_snapshot
-from bailiwick.accounts.sweep import Impact, Swept, confirm, impact, sweep
 from bailiwick.accounts.values import (
     ACCOUNT_STATUSES,
     AUTOMATION,
@@ -68,7 +32,48 @@ from bailiwick.accounts.values import (
     SamePerson,
 )
 from bailiwick.accounts.view import AccountView
-from bailiwick.accounts.wording import REASONS
+from bailiwick.later import later
+
+if TYPE_CHECKING:
+    from bailiwick.accounts.announce import announce
+    from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
+    from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
+    from bailiwick.accounts.delivery import (
+        Folder,
+        Mail,
+        NotDelivered,
+        Notice,
+        Transport,
+        Webhook,
+        deliver_notices,
+    )
+    from bailiwick.accounts.desk import Decided, Desk
+    from bailiwick.accounts.flags import Flag, Grade, Item
+    from bailiwick.accounts.known import known_accounts
+    from bailiwick.accounts.lease import drop_lease, hold_lease
+    from bailiwick.accounts.linked import (
+        common_links,
+        declared_networks,
+        topmost_organisations,
+    )
+    from bailiwick.accounts.listing import (
+        AccountDetails,
+        AccountSummary,
+        EvidenceRow,
+        HistoryRow,
+        KeyRow,
+        LabelRow,
+        list_accounts,
+        show_account,
+    )
+    from bailiwick.accounts.machine import TABLE
+    from bailiwick.accounts.moves import Moved
+    from bailiwick.accounts.notices import token_hash
+    from bailiwick.accounts.relay import relay_history
+    from bailiwick.accounts.report import TransparencyReport, transparency_report
+    from bailiwick.accounts.steps import Step
+    from bailiwick.accounts.sweep import Impact, Swept, confirm, impact, sweep
+    from bailiwick.accounts.wording import REASONS
 
 __all__ = [
     "ACCOUNT_STATUSES",
@@ -140,3 +145,45 @@ __all__ = [
     "transparency_report",
     "upgrade",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = later(
+        __name__,
+        {
+            "announce": ("announce",),
+            "appeals": ("AppealView", "NoSuchAppeal"),
+            "cases": ("DISPOSITIONS", "QUEUES"),
+            "delivery": (
+                "Folder",
+                "Mail",
+                "NotDelivered",
+                "Notice",
+                "Transport",
+                "Webhook",
+                "deliver_notices",
+            ),
+            "desk": ("Decided", "Desk"),
+            "flags": ("Flag", "Grade", "Item"),
+            "known": ("known_accounts",),
+            "lease": ("drop_lease", "hold_lease"),
+            "linked": ("common_links", "declared_networks", "topmost_organisations"),
+            "listing": (
+                "AccountDetails",
+                "AccountSummary",
+                "EvidenceRow",
+                "HistoryRow",
+                "KeyRow",
+                "LabelRow",
+                "list_accounts",
+                "show_account",
+            ),
+            "machine": ("TABLE",),
+            "moves": ("Moved",),
+            "notices": ("token_hash",),
+            "relay": ("relay_history",),
+            "report": ("TransparencyReport", "transparency_report"),
+            "steps": ("Step",),
+            "sweep": ("Impact", "Swept", "confirm", "impact", "sweep"),
+            "wording": ("REASONS",),
+        },
+    )

@@ -8,16 +8,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bailiwick.bootstrap.packs import builtin_pack, is_pack
+from bailiwick.bootstrap.packs import builtin_pack, find_pack, is_pack
 from bailiwick.bootstrap.text import read_text
 from bailiwick.catalog import Catalog, load_catalog
 from bailiwick.documents import Document, parse_document
 from bailiwick.errors import BailiwickError, Problem, Severity
 from bailiwick.policy import Loader, Policy, extended_catalog, read_policy
-from bailiwick.providers import Pack, read_pack, rule_set
 
 if TYPE_CHECKING:
     from bailiwick.cloud import Organisation
+    from bailiwick.providers import Pack
     from bailiwick.settings import Settings
 
 
@@ -52,10 +52,12 @@ def load_beside(reference: str, from_file: str) -> tuple[str, str]:
         return reference, _rules_of(builtin_pack(reference.removeprefix("provider/")))
     path = Path(from_file).parent / reference
     text = path.read_text(encoding="utf-8")
-    return str(path), _rules_of(read_pack(text, str(path))) if is_pack(text) else text
+    return str(path), _rules_of(find_pack(str(path))) if is_pack(text) else text
 
 
-def _rules_of(pack: Pack) -> str:
+def _rules_of(pack: "Pack") -> str:
+    from bailiwick.providers import rule_set  # most policies name no pack
+
     try:
         return rule_set(pack)
     except BailiwickError as error:

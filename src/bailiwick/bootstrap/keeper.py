@@ -1,7 +1,8 @@
 """The background work on accounts: sweep, send notices, put the history on record.
 
 Every worker has a keeper; the one that holds the lease works. When the database or the audit log
-cannot be used it waits, and says so once.
+cannot be used it waits, and says so once. What it works with (``accounts.sweep``) is imported when
+it works, not before requests are answered.
 """
 
 import asyncio
@@ -12,24 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bailiwick.accounts import (
-    AccountDatabase,
-    Desk,
-    Directives,
-    Transport,
-    announce,
-    deliver_notices,
-    drop_lease,
-    hold_lease,
-    relay_history,
-    sweep,
-)
+from bailiwick import accounts
+from bailiwick.accounts import AccountDatabase, Directives
 from bailiwick.audit import AuditLog
-from bailiwick.bootstrap.notices import make_transport
 from bailiwick.errors import BailiwickError
 from bailiwick.pipeline import World
 from bailiwick.settings import Settings
+
+if TYPE_CHECKING:
+    from bailiwick.accounts import Transport
 
 LOOK_S = 1.0
 KEEP_LEASE_S = 10.0
@@ -88,7 +82,7 @@ class Keeper:
         if self._database is not None:
             try:
                 if self.status.leads:
-                    drop_lease(self._database, self._holder)
+                    accounts.drop_lease(self._database, self._holder)
             except BailiwickError as error:
                 log.warning("%s", error)
             self._database.close()
@@ -107,7 +101,7 @@ class Keeper:
         database = self._opened()
         now = time.monotonic()
         if now >= self._next_lease:
-            self.status.leads = hold_lease(database, self._holder)
+            self.status.leads = accounts.hold_lease(database, self._holder)
             self._next_lease = now + KEEP_LEASE_S
         if not self.status.leads:
             return
@@ -116,17 +110,17 @@ class Keeper:
             self._sweep(database, world)
             self._next_sweep = now + self._settings.accounts.sweep.total_seconds()
         if self._transport is not None:
-            _, self.status.unsent = deliver_notices(database, self._transport)
+            _, self.status.unsent = accounts.deliver_notices(database, self._transport)
         if audit is not None:
             directory = self._settings.audit.directory
-            asyncio.run(relay_history(database, audit, directory, self._node))
+            asyncio.run(accounts.relay_history(database, audit, directory, self._node))
 
     def _sweep(self, database: AccountDatabase, world: World) -> None:
         Directives(database).end_what_is_over()
         link = self._settings.accounts.appeal_link
-        desk = Desk(database, world.table.policy, appeal_link=link)
-        announce(desk, world.table)
-        done = sweep(desk)
+        desk = accounts.Desk(database, world.table.policy, appeal_link=link)
+        accounts.announce(desk, world.table)
+        done = accounts.sweep(desk)
         if done.held and done.held != self.status.held:
             log.error(
                 "%d accounts would be restricted or suspended at a time; nobody is until a person "
@@ -140,10 +134,12 @@ class Keeper:
 
     def _opened(self) -> AccountDatabase:
         if self._database is None:
-            accounts = self._settings.accounts
-            self._database = AccountDatabase.open(accounts.url, accounts.secret)
-            if accounts.notices is not None:
-                self._transport = make_transport(accounts.notices, self._environment)
+            settings = self._settings.accounts
+            self._database = AccountDatabase.open(settings.url, settings.secret)
+            if settings.notices is not None:
+                from bailiwick.bootstrap.notices import make_transport
+
+                self._transport = make_transport(settings.notices, self._environment)
         return self._database
 
     def _note(self, error: str | None) -> None:

@@ -1,18 +1,17 @@
 """Run a gateway from its settings file."""
 
+import gc
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
-from bailiwick.bootstrap.service import checked_options, services_with_service
 from bailiwick.bootstrap.upstreams import gateway_options
 from bailiwick.bootstrap.worker import Worker
-from bailiwick.gateway import GatewayOptions, serve
-from bailiwick.service import check_free
+from bailiwick.gateway import GatewayOptions, Services, serve
 from bailiwick.settings import Settings
 
 log = logging.getLogger("bailiwick")
@@ -28,13 +27,20 @@ def run_gateway(config: Path) -> None:
     configure_logging(settings.logging)
     options, worker = preflight(config, settings, os.environ)
     log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
-    services = worker.services
-    if settings.service.mounted:
-        answers = checked_options(settings)
-        check_free(answers)
-        log.info("answering on %s:%d", answers.host, answers.port)
-        services = partial(services_with_service, worker, answers)
+    services = _with_service(worker, settings) if settings.service.mounted else worker.services
+    gc.freeze()  # a child that looked through what all of them share would copy it
     serve(options, services, {"the keeper of accounts": worker.keep_accounts})
+
+
+def _with_service(worker: Worker, settings: Settings) -> Callable[[], Services]:
+    """Have the workers answer other people's gateways as well."""
+    from bailiwick.bootstrap.service import checked_options, services_with_service
+    from bailiwick.service import check_free
+
+    answers = checked_options(settings)
+    check_free(answers)
+    log.info("answering on %s:%d", answers.host, answers.port)
+    return partial(services_with_service, worker, answers)
 
 
 def preflight(

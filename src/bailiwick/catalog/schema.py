@@ -10,16 +10,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-import pycountry
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
+from bailiwick import iso
 from bailiwick.catalog.model import Openness, Status
 
 T = TypeVar("T")
 
-_COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries) | {"XK"}
+_COUNTRIES = frozenset(country["alpha_2"] for country in iso.countries()) | {"XK"}
 _USER_ASSIGNED = re.compile("X[A-WYZ]")
 """Codes for tests, as in ``bailiwick.places``, which is a room beside this one."""
 

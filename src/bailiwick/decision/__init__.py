@@ -1,14 +1,7 @@
 """Decide: the reference evaluator, the compiled table, and the questions asked of them."""
 
-from bailiwick.decision.batch import (
-    BatchDecider,
-    BatchDecisions,
-    Combination,
-    Encoded,
-    Part,
-    Situation,
-    decide_batch,
-)
+from typing import TYPE_CHECKING
+
 from bailiwick.decision.check import check_policy
 from bailiwick.decision.combine import Match, combine
 from bailiwick.decision.contradictions import (
@@ -17,7 +10,6 @@ from bailiwick.decision.contradictions import (
     contradictions,
     findings_standing,
 )
-from bailiwick.decision.diff import Difference, diff_policies
 from bailiwick.decision.document import (
     SCHEMA,
     decision_as_dict,
@@ -29,7 +21,6 @@ from bailiwick.decision.document import (
 from bailiwick.decision.examples import ExampleResult, run_examples
 from bailiwick.decision.explain import Change, Explanation, RuleView, alternatives, explain
 from bailiwick.decision.fallback import permitted_fallbacks
-from bailiwick.decision.leaks import Leak
 from bailiwick.decision.matrix import (
     DEFAULT_REGIONS,
     Access,
@@ -41,7 +32,6 @@ from bailiwick.decision.matrix import (
     levels,
     matrix,
 )
-from bailiwick.decision.numbering import Numbering
 from bailiwick.decision.table import DecisionTable, Prepared, compile_table
 from bailiwick.decision.universe import conditions_on, facts_asked
 from bailiwick.decision.values import Decision, Effect, Reason, common
@@ -54,7 +44,22 @@ from bailiwick.decision.wording import (
     reason_in_words,
     rule_in_words,
 )
+from bailiwick.later import later
 from bailiwick.policy import Obligations, Quota
+
+if TYPE_CHECKING:
+    from bailiwick.decision.batch import (
+        BatchDecider,
+        BatchDecisions,
+        Combination,
+        Encoded,
+        Part,
+        Situation,
+        decide_batch,
+    )
+    from bailiwick.decision.diff import Difference, diff_policies
+    from bailiwick.decision.leaks import Leak
+    from bailiwick.decision.numbering import Numbering
 
 __all__ = [
     "DEFAULT_REGIONS", "SCHEMA",
@@ -70,3 +75,22 @@ __all__ = [
     "ownership_in_words", "permitted_fallbacks", "reason_in_words", "rule_in_words", "run_examples",
     "BatchDecider", "Combination", "Coming", "Numbering", "Part", "Situation",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = later(
+        __name__,
+        {
+            "batch": (
+                "BatchDecider",
+                "BatchDecisions",
+                "Combination",
+                "Encoded",
+                "Part",
+                "Situation",
+                "decide_batch",
+            ),
+            "diff": ("Difference", "diff_policies"),
+            "leaks": ("Leak",),
+            "numbering": ("Numbering",),
+        },
+    )

@@ -7,30 +7,21 @@ several. If it cannot be done, the request is refused.
 import hashlib
 import math
 import time
-from typing import Final
-
-from limits import (
-    RateLimitItem,
-    RateLimitItemPerDay,
-    RateLimitItemPerHour,
-    RateLimitItemPerMinute,
-    RateLimitItemPerSecond,
-)
-from limits.aio.storage import MemoryStorage, Storage
-from limits.aio.strategies import FixedWindowRateLimiter
-from limits.storage import storage_from_string
+from functools import cached_property
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Final
 
 from bailiwick.decision import Quota
 from bailiwick.front import Refused
 from bailiwick.gateway.options import MEMORY
 from bailiwick.pipeline import Judged
 
-_PER: Final[dict[str, type[RateLimitItem]]] = {
-    "second": RateLimitItemPerSecond,
-    "minute": RateLimitItemPerMinute,
-    "hour": RateLimitItemPerHour,
-    "day": RateLimitItemPerDay,
-}
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.aio.storage import Storage
+    from limits.aio.strategies import FixedWindowRateLimiter
+
 _NAMESPACE: Final = "bailiwick"
 _PATIENCE_S: Final = 1.0
 """How long a quota server may take."""
@@ -40,8 +31,18 @@ class Quotas:
     """Counts what is used."""
 
     def __init__(self, storage: str) -> None:
-        self._limiter = FixedWindowRateLimiter(_storage(storage))
+        self._storage = storage
         self._items: dict[tuple[Quota, str], RateLimitItem] = {}
+        if storage == MEMORY:  # nothing can be wrong with it: what it needs comes beside the start
+            Thread(target=import_module, args=("limits.aio.strategies",), daemon=True).start()
+        else:
+            _ = self._limiter  # a bad address stops the start
+
+    @cached_property
+    def _limiter(self) -> "FixedWindowRateLimiter":
+        from limits.aio.strategies import FixedWindowRateLimiter
+
+        return FixedWindowRateLimiter(_made(self._storage))
 
     async def admit(self, judged: Judged) -> None:
         """Count a request against each of its quotas, or refuse it (429) and count nothing."""
@@ -77,7 +78,7 @@ class Quotas:
         if not within and kind == "requests":
             raise await self._used_up(quota, item, who, kind)
 
-    async def _used_up(self, quota: Quota, item: RateLimitItem, who: str, kind: str) -> Refused:
+    async def _used_up(self, quota: Quota, item: "RateLimitItem", who: str, kind: str) -> Refused:
         reset_at = (
             await self._limiter.get_window_stats(item, quota.rule, quota.by, who)
         ).reset_time
@@ -85,13 +86,13 @@ class Quotas:
         message = f"the quota of {most} {kind} per {quota.per} is used up"
         return Refused("quota", message, None, max(1, math.ceil(reset_at - time.time())))
 
-    def _item(self, quota: Quota, kind: str) -> RateLimitItem | None:
+    def _item(self, quota: Quota, kind: str) -> "RateLimitItem | None":
         most = quota.requests if kind == "requests" else quota.tokens
         if most is None:
             return None
         found = self._items.get((quota, kind))
         if found is None:
-            found = _PER[quota.per](most, 1, f"{_NAMESPACE}-{kind}")
+            found = _item_per(quota.per)(most, 1, f"{_NAMESPACE}-{kind}")
             self._items[quota, kind] = found
         return found
 
@@ -114,7 +115,21 @@ def identity(by: str, judged: Judged) -> str:
             return ""
 
 
-def _storage(uri: str) -> Storage:
+def _item_per(unit: str) -> "type[RateLimitItem]":
+    import limits
+
+    return {
+        "second": limits.RateLimitItemPerSecond,
+        "minute": limits.RateLimitItemPerMinute,
+        "hour": limits.RateLimitItemPerHour,
+        "day": limits.RateLimitItemPerDay,
+    }[unit]
+
+
+def _made(uri: str) -> "Storage":
+    from limits.aio.storage import MemoryStorage, Storage
+    from limits.storage import storage_from_string
+
     if uri == MEMORY:
         return MemoryStorage()
     storage = storage_from_string(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bailiwick.errors import InvalidInput, Problem
 from bailiwick.location.addresses import pack, unmapped
@@ -19,12 +19,14 @@ from bailiwick.location.embedded import EMBEDDED, embedded_path
 from bailiwick.location.holder import holder_data
 from bailiwick.location.lists import LIST_KINDS, compile_list
 from bailiwick.location.locator import Locator
-from bailiwick.location.mmdb import Progress, compile_mmdb
 from bailiwick.location.settings import AnonymizerSource, LocatedSource, LocationSettings
 from bailiwick.location.sources import Source
 from bailiwick.location.storage import DamagedFile, Description, read_stable, unpack_table
 from bailiwick.location.table import AddressTable
 from bailiwick.places import canonical, is_subdivision
+
+if TYPE_CHECKING:
+    from bailiwick.location.mmdb import Progress
 
 Setting = LocatedSource | AnonymizerSource
 
@@ -44,7 +46,7 @@ def load_locator(
     previous: Locator | None = None,
     *,
     base: Path = Path(),
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
 ) -> Locator:
     """Load every source. A bad file is refused; the good one in ``previous`` stays in use.
 
@@ -89,7 +91,7 @@ class _Loader:
     """Loads sources one by one and collects what is wrong."""
 
     def __init__(
-        self, now: datetime, previous: Locator | None, base: Path, progress: Progress | None
+        self, now: datetime, previous: Locator | None, base: Path, progress: "Progress | None"
     ) -> None:
         self._now, self._base, self._progress = now, base, progress
         self._previous = {source.name: source for source in previous.sources} if previous else {}
@@ -142,7 +144,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def compile_source(
-    setting: Setting, data: bytes, name: str, modified: datetime, progress: Progress | None = None
+    setting: Setting, data: bytes, name: str, modified: datetime, progress: "Progress | None" = None
 ) -> tuple[AddressTable, Description]:
     """Compile the bytes of a file of the kind that ``setting`` says."""
     if setting.kind in ("embedded", "imported"):
@@ -154,7 +156,9 @@ def compile_source(
     return compile_list(setting.kind, data, name, modified, network)
 
 
-def _mmdb(progress: Progress | None) -> Callable[..., tuple[AddressTable, Description]]:
+def _mmdb(progress: "Progress | None") -> Callable[..., tuple[AddressTable, Description]]:
+    from bailiwick.location.mmdb import compile_mmdb  # the embedded data need none of it
+
     return partial(compile_mmdb, progress=progress) if progress else compile_mmdb
 
 

@@ -9,8 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-import pycountry
-
+from bailiwick import iso
 from bailiwick.places.territories import DUAL
 
 KOSOVO = "XK"
@@ -36,8 +35,8 @@ _ENGLISH = {
 
 
 def _names() -> dict[str, str]:
-    countries = {c.alpha_2: getattr(c, "common_name", c.name) for c in pycountry.countries}
-    divisions = {s.code: s.name for s in pycountry.subdivisions if s.code not in DUAL}
+    countries = {c["alpha_2"]: c.get("common_name", c["name"]) for c in iso.countries()}
+    divisions = {s["code"]: s["name"] for s in iso.subdivisions() if s["code"] not in DUAL}
     return {**countries, KOSOVO: "Kosovo", **divisions, **_ENGLISH}
 
 
@@ -63,9 +62,7 @@ _NAMES = _names()
 _COUNTRIES = tuple(sorted(code for code in _NAMES if not is_subdivision(code)))
 _SUBDIVISIONS = _by_country()
 _CANONICAL = {code: code for code in _NAMES} | dict(DUAL) | _RESERVED
-_WITHIN = {
-    s.code: s.parent_code for s in pycountry.subdivisions if s.parent_code and s.code in _NAMES
-}
+_WITHIN = {code: outer for code, outer in iso.parents().items() if code in _NAMES}
 
 
 def canonical(code: str) -> str | None:
@@ -117,7 +114,7 @@ def suggestions(code: str) -> tuple[str, ...]:
 
 
 def _by_alpha_3() -> dict[str, str]:
-    return {c.alpha_3: c.alpha_2 for c in pycountry.countries}
+    return {c["alpha_3"]: c["alpha_2"] for c in iso.countries()}
 
 
 def _by_name() -> dict[str, str]:

@@ -9,8 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-import pycountry
-
+from bailiwick import iso
 from bailiwick.places.codes import countries, name_of, subdivisions_of
 
 _ALSO = {
@@ -128,11 +127,11 @@ def _country_names() -> Iterator[tuple[str, str]]:
     for code in countries():
         yield code, name_of(code)
         yield from ((code, other) for other in _ALSO.get(code, "").split("|") if other)
-    for country in pycountry.countries:
+    for country in iso.countries():
         for key in ("name", "official_name", "common_name"):
-            if name := getattr(country, key, None):
-                yield country.alpha_2, name
-                yield country.alpha_2, _turned(name)
+            if name := country.get(key):
+                yield country["alpha_2"], name
+                yield country["alpha_2"], _turned(name)
 
 
 def _turned(name: str) -> str:

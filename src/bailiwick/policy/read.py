@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -73,9 +74,14 @@ def read_policy(text: str, file: str, catalog: Catalog, load: Loader = no_files)
     return _PolicyReader(catalog, load).read(text, file)
 
 
+@lru_cache(maxsize=2)  # for the catalogue that it names, and then for its rules
+def _parsed(text: str, file: str) -> Document:
+    return parse_document(text, file)
+
+
 def catalog_references(text: str, file: str) -> tuple[str, ...]:
     """List the catalogue files that a policy names, before it can be read against them."""
-    value = parse_document(text, file).value
+    value = _parsed(text, file).value
     named = value.get("catalog") if isinstance(value, dict) else None
     return tuple(
         str(one) for one in (named if isinstance(named, list) else [named] if named else ())
@@ -89,7 +95,7 @@ def extended_catalog(text: str, file: str, base: Iterable[Document], load: Loade
         try:
             name, content = load(reference, file)
         except OSError as error:
-            position = parse_document(text, file).position(("catalog",))
+            position = _parsed(text, file).position(("catalog",))
             raise InvalidInput.of(
                 f"catalogue `{reference}` cannot be read: {error.strerror or error}", None, position
             ) from None
@@ -146,7 +152,7 @@ class _PolicyReader:
 
     def _file(self, text: str, file: str) -> tuple[PolicyShape, Document] | None:
         try:
-            document = parse_document(text, file)
+            document = _parsed(text, file)
         except InvalidInput as error:
             self.problems.extend(error.problems)
             return None
