@@ -15,6 +15,7 @@ from benchmarks import bodies, disk, gateway_report, stream, wrk
 from benchmarks.gateway_report import DIRECT
 from benchmarks.loads import (
     AUTHZ,
+    BARE,
     ENVOY,
     LITELLM,
     LOADS,
@@ -30,7 +31,7 @@ from benchmarks.loads import (
 from benchmarks.options import Options
 from benchmarks.processes import Cores, Failed, running
 from benchmarks.report import Section, Spread
-from benchmarks.servers import Missing, Server, Site, Starter, envoy, litellm, nginx, ours
+from benchmarks.servers import Missing, Server, Site, Starter, bare, envoy, litellm, nginx, ours
 from benchmarks.upstream import Upstream
 
 MODEL = "claude-sonnet-4-5"
@@ -128,6 +129,7 @@ def _starters(database: Path) -> dict[str, Starter]:
         RBAC: envoy.geoip_and_model,
         AUTHZ: envoy.ext_authz,
         LITELLM: litellm.proxy,
+        BARE: bare.server,
         OURS: partial(ours.gateway, database_file=database),
         NO_FSYNC: partial(ours.gateway, database_file=database, fsync=False),
     }

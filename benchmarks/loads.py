@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks import wrk
-from benchmarks.servers import ours
+from benchmarks.servers import bare, ours
 
 PLAIN = "nginx, plain proxy_pass"
 LUA = "nginx + geoip2 + Lua"
@@ -11,6 +11,7 @@ ENVOY = "Envoy, plain"
 RBAC = "Envoy, geoip + model RBAC"
 AUTHZ = "Envoy + HTTP ext_authz (Python)"
 LITELLM = "LiteLLM proxy"
+BARE = bare.NAME
 OURS, NO_FSYNC = ours.NAME, ours.NO_FSYNC
 
 
@@ -29,7 +30,7 @@ SMALL = Load(
     "527 B, permitted, 64 connections", 64, True, False,
     (PLAIN, LUA, ENVOY, RBAC, AUTHZ, LITELLM, OURS, NO_FSYNC),
 )  # fmt: skip
-REFUSED = Load("527 B, refused, 64 connections", 64, False, False, (RBAC, LUA, AUTHZ, OURS))
+REFUSED = Load("527 B, refused, 64 connections", 64, False, False, (RBAC, LUA, AUTHZ, BARE, OURS))
 LARGE = Load(
     "400 KB with the model last, permitted, 16 connections", 16, True, True,
     (PLAIN, LUA, RBAC, AUTHZ, OURS),
