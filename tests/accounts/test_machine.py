@@ -105,19 +105,12 @@ class Life(RuleBasedStateMachine):
         if waiting:
             self.trying(lambda: self.desk.approve(waiting[which % len(waiting)].id, by=by))
 
-    @rule(
-        by=PEOPLE,
-        which=st.integers(0, 3),
-        disposition=st.sampled_from(DISPOSITIONS),
-        account=st.none() | ACCOUNTS,
-    )
-    def decide(self, by: str, which: int, disposition: str, account: str | None) -> None:
+    @rule(by=PEOPLE, which=st.integers(0, 3), disposition=st.sampled_from(DISPOSITIONS))
+    def decide(self, by: str, which: int, disposition: str) -> None:
         waiting = self.desk.open_cases()
         if waiting:
             case = waiting[which % len(waiting)].id
-            self.trying(
-                lambda: self.desk.decide(case, disposition, by=by, reason="a test", account=account)
-            )
+            self.trying(lambda: self.desk.decide(case, disposition, by=by, reason="a test"))
 
     @rule(by=PEOPLE, which=st.integers(0, 3))
     def refuse(self, by: str, which: int) -> None:
@@ -132,17 +125,11 @@ class Life(RuleBasedStateMachine):
             lambda: self.desk.open_review(account, "shadow.cluster", SIGN, by=by, reason="a test")
         )
 
-    @rule(account=ACCOUNTS, other=ACCOUNTS, fingerprint=st.sampled_from("fg"))
-    def report_sign(self, account: str, other: str, fingerprint: str) -> None:
+    @rule(account=ACCOUNTS, fingerprint=st.sampled_from("fg"))
+    def report_sign(self, account: str, fingerprint: str) -> None:
         self.trying(
             lambda: self.desk.report_sign(
-                [account, other],
-                "shadow.cluster",
-                SIGN[0],
-                signs=[fingerprint],
-                seen_at=self.now,
-                mute=timedelta(days=90),
-                reason="a test",
+                [account], "shadow.cluster", SIGN, fingerprint=fingerprint, reason="a test"
             )
         )
 

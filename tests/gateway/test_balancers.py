@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from gateway_certificate import make_certificate
 from gateway_process import GatewayProcess, free_port
-from gateway_raw import message, request, talk
 from gateway_upstream import Upstream
+
+from gateway_raw import message, request, talk
 
 Start = Callable[..., GatewayProcess]
 ASKED = request(message())

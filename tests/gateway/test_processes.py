@@ -16,10 +16,10 @@ import httpx2 as httpx
 import pytest
 from gateway_certificate import make_certificate
 from gateway_process import GatewayProcess
-from gateway_raw import ask, message, request, talk
 from gateway_upstream import Upstream
 
 from bailiwick.gateway.state import read_statuses, readiness, write_status
+from gateway_raw import ask, message, request, talk
 
 Start = Callable[..., GatewayProcess]
 
@@ -125,7 +125,7 @@ def test_a_request_that_never_ends_does_not_keep_a_gateway_from_stopping(
 
         gateway.stop()
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_a_gateway_that_cannot_make_its_services_does_not_start_and_says_why(

@@ -13,11 +13,12 @@ Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 def make(folder: Path) -> None:
-    """Write ``ca.pem`` and, with their keys, ``server``, ``client`` and ``stranger``."""
+    """Write ``ca.pem`` and, with their keys, ``server``, ``client``, ``expired``, ``stranger``."""
     authority, other = _issue("authority", None), _issue("other", None)
     (folder / "ca.pem").write_bytes(_pem(authority[0]))
-    for name, issuer in (("server", authority), ("client", authority), ("stranger", other)):
-        certificate, key = _issue(name, issuer)
+    issuers = {"server": authority, "client": authority, "expired": authority, "stranger": other}
+    for name, issuer in issuers.items():
+        certificate, key = _issue(name, issuer, days=-1 if name == "expired" else 1)
         (folder / f"{name}.pem").write_bytes(_pem(certificate))
         (folder / f"{name}.key").write_bytes(
             key.private_bytes(
@@ -32,7 +33,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _issue(name: str, issuer: Pair | None) -> Pair:
+def _issue(name: str, issuer: Pair | None, days: int = 1) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -44,8 +45,8 @@ def _issue(name: str, issuer: Pair | None) -> Pair:
         .issuer_name(issuer[0].subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

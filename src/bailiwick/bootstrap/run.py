@@ -35,10 +35,10 @@ def run_gateway(config: Path) -> None:
 def _with_service(worker: Worker, settings: Settings) -> Callable[[], Services]:
     """Have the workers answer other people's gateways as well."""
     from bailiwick.bootstrap.service import checked_options, services_with_service
-    from bailiwick.service import check_free
+    from bailiwick.service import check_ports
 
     answers = checked_options(settings)
-    check_free(answers)
+    check_ports(answers)
     log.info("answering on %s:%d", answers.host, answers.port)
     return partial(services_with_service, worker, answers)
 

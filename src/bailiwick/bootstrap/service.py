@@ -1,17 +1,14 @@
 """Run a decision service from its settings file: the gateway's own pipeline, asked by others."""
 
-import gc
 import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bailiwick.accounts import AccountDatabase
-from bailiwick.bootstrap.build import build_world
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import described_upstreams, limits_of, timeouts_of
-from bailiwick.bootstrap.worker import Worker, utc_now
+from bailiwick.bootstrap.worker import Worker
 from bailiwick.errors import BailiwickError
 from bailiwick.gateway import Quotas, Services
 from bailiwick.service import Asker, Parts, ServiceOptions, Tls, check_grpc, serve
@@ -34,12 +31,14 @@ def run_service(config: Path) -> None:
             "start `bailiwick serve`, or set it to false",
         )
     options = checked_options(settings)
-    upstreams = described_upstreams(settings)
-    build_world(settings, config.absolute().parent, upstreams, utc_now())
-    accounts = settings.accounts
-    AccountDatabase.open(accounts.url, accounts.secret, create=accounts.anonymous)
+    node = f"{settings.audit.node}-service"  # a gateway may use the same file beside it
+    worker = Worker(
+        config.absolute(), settings, described_upstreams(settings), options.workers, node,
+        keeps_accounts=False,
+    )  # fmt: skip
+    worker.prepare()
     log.info("answering on %s:%d, %d workers", options.host, options.port, options.workers)
-    serve(options, partial(make_parts, config.absolute(), settings))
+    serve(options, partial(make_parts, worker), {"the keeper of accounts": worker.keep_accounts})
 
 
 def checked_options(settings: Settings) -> ServiceOptions:
@@ -60,7 +59,7 @@ def services_with_service(worker: Worker, options: ServiceOptions) -> Services:
 
     found = worker.services()
     quotas = Quotas(options.quota_storage)
-    parts = Parts(worker.pipeline, worker.record, worker.style, worker.status, _nothing, quotas)
+    parts = replace(_parts_of(worker), stop=_nothing, reload=_keep, quotas=quotas)
     mounted = Mounted(options, parts)
 
     async def stop() -> None:
@@ -74,14 +73,20 @@ async def _nothing() -> None:
     """Leave what is shared to the gateway."""
 
 
-def make_parts(config: Path, settings: Settings) -> Parts:
+def _keep() -> None:
+    """Leave reading again to it as well."""
+
+
+def make_parts(worker: Worker) -> Parts:
     """Make the parts of a worker, in the worker. The service calls it."""
-    configure_logging(settings.logging)
-    node = f"{settings.audit.node}-service"  # a gateway may use the same file beside it
-    worker = Worker(config, settings, described_upstreams(settings), settings.service.workers, node)
     worker.begin()
-    gc.freeze()
-    return Parts(worker.pipeline, worker.record, worker.style, worker.status, worker.stop)
+    return _parts_of(worker)
+
+
+def _parts_of(worker: Worker) -> Parts:
+    return Parts(
+        worker.pipeline, worker.record, worker.style, worker.status, worker.stop, worker.reload
+    )
 
 
 def service_options(settings: Settings) -> ServiceOptions:

@@ -151,6 +151,10 @@ class Worker:
             utc_now(),
         )
 
+    def reload(self) -> None:
+        """Read again, soon, whatever is read from files."""
+        self._reloader.ask()
+
     async def stop(self) -> None:
         """Let go of everything; what is queued is written first."""
         await asyncio.to_thread(self.close)
@@ -175,7 +179,7 @@ class Worker:
         gc.freeze()  # what was loaded stays; collecting must not walk through it again and again
         return Services(
             judge=self, record=self.record, style=self.style, status=self.status, stop=self.stop,
-            reload=self._reloader.ask,
+            reload=self.reload,
         )  # fmt: skip
 
     def begin(self) -> None:

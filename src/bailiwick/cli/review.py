@@ -209,10 +209,10 @@ def cases(
         )
         return
     say_table(
-        ["case", "account", "accounts", "queue", "priority", "code", "assignee", "late"],
+        ["case", "account", "queue", "priority", "code", "assignee", "late"],
         (
             (
-                one.id, one.account_id, str(one.accounts), one.queue, str(one.priority), one.code,
+                one.id, one.account_id, one.queue, str(one.priority), one.code,
                 one.assignee or "", "yes" if one.breached_at else "",
             )
             for one in rows
@@ -242,9 +242,6 @@ def case(
     ] = None,
     take: Annotated[bool, typer.Option("--take", help="Look at it yourself.")] = False,
     extend: Annotated[bool, typer.Option("--extend", help="Give it more time, once.")] = False,
-    account: Annotated[
-        str | None, typer.Option("--account", help="Decide it for that one of its accounts.")
-    ] = None,
     reason: Why = "",
 ) -> None:
     """Show a case with its evidence; take, extend or decide it."""
@@ -253,13 +250,12 @@ def case(
     if extend:
         office.extend(case, by=by(), reason=reason)
     if decide is not None:
-        decided = office.decide(case, decide, by=by(), reason=reason, account=account)
+        decided = office.decide(case, decide, by=by(), reason=reason)
         say(f"{escape(case)}: {decided.disposition}")
-        for moved in decided.moved:
-            _say_moved(moved)
+        if decided.moved is not None:
+            _say_moved(decided.moved)
         return
-    about = [asdict(one) for one in office.case_accounts(case)]
-    say_json({**_case(office.case(case)), "accounts": about})
+    say_json(_case(office.case(case)))
 
 
 @app.command()

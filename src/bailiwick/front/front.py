@@ -45,6 +45,17 @@ class Front:
         self.date_bytes = self.date.encode()
         self._timer: asyncio.TimerHandle | None = None
 
+    async def start(self) -> None:
+        """Begin, before the first request."""
+        self.begin()
+
+    async def stop(self) -> None:
+        """Let the requests in hand end, then end."""
+        await self.end()
+
+    def reload(self) -> None:
+        """Read again, soon, whatever is read from files."""
+
     def begin(self) -> None:
         """Look after connections from now on."""
         self._tick()

@@ -20,6 +20,7 @@ _ALLOWED: Final = _PLAIN + b"\r\n"
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
 _PATH = re.compile(r"/[0-9A-Za-z._:@/-]*")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAMING: Final = ("/v1/models/", "/check/v1/models/")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _HOST = re.compile(r"(?:[0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _SINGLE: Final = frozenset(
@@ -158,10 +159,11 @@ def _check_repeats(lines: Sequence[tuple[str, str]]) -> None:
 def _check_target(path: str, query: str) -> None:
     """Refuse a path that somebody could read otherwise; escapes are not undone.
 
-    The official clients write the ``/`` of a model's id as ``%2F``; ``/v1/models`` reads that.
+    The official clients write the ``/`` of a model's id as ``%2F``; where models are named, that is
+    read, and so it is where somebody asks about such a request.
     """
     if not _PATH.fullmatch(path) and not (
-        path.startswith("/v1/models/") and _PATH.fullmatch(path.replace("%2F", "/"))
+        path.startswith(_NAMING) and _PATH.fullmatch(path.replace("%2F", "/"))
     ):
         message = "name a path in the request line, in plain letters and without escapes"
         raise Refused("target_invalid", message)

@@ -5,6 +5,8 @@ import ssl
 import sys
 from typing import Final
 
+from bailiwick.errors import BailiwickError
+
 BACKLOG: Final = 4096
 
 
@@ -41,10 +43,52 @@ def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
     return made
 
 
-def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """Read the certificate and its key. TLS 1.2 or later."""
+def listen_beside(host: str, port: int) -> socket.socket:
+    """Make a socket of one worker's own, on a port that its siblings listen on as well."""
+    try:
+        made = _bound(host, port, reuse=True)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+    made.listen(BACKLOG)
+    return made
+
+
+def check_free(host: str, port: int) -> None:
+    """Refuse an address that is taken, before workers share it. Raises ``BailiwickError``."""
+    try:
+        _bound(host, port, reuse=False).close()
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> BailiwickError:
+    """Say why nobody can listen there."""
+    return BailiwickError(
+        f"cannot listen on `{host}:{port}`: {error.strerror}", "name another address or port"
+    )
+
+
+def tls_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
+    """Read the certificate and its key. TLS 1.2 or later.
+
+    ``client_ca``: authorities without whose certificate nobody gets as far as a request. Raises
+    ``BailiwickError`` for files that cannot be used.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise _unusable(f"the certificate `{certificate}` with the key `{key}`", error) from None
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(client_ca)
+        except OSError as error:
+            raise _unusable(f"the authorities in `{client_ca}`", error) from None
     return context
+
+
+def _unusable(what: str, error: OSError) -> BailiwickError:
+    return BailiwickError(f"cannot use {what}: {error.strerror or error}", "name PEM files")

@@ -4,8 +4,6 @@
 reads and how it refuses serves whoever decides for another proxy as well.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from bailiwick.front import Refused, Reply
 from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
 from bailiwick.gateway.identity import check_name, key_presented
@@ -15,26 +13,14 @@ from bailiwick.gateway.ports import Judge, Recorder, Services
 from bailiwick.gateway.quotas import Quotas
 from bailiwick.gateway.reading import Reading, read_head, read_request
 from bailiwick.gateway.respond import DECISION_HEADER, STATUS, denial, refusal
-from bailiwick.gateway.serve import serve
+from bailiwick.gateway.serve import admin, serve
 from bailiwick.gateway.state import write_status
 from bailiwick.gateway.translate import require_sdk
 from bailiwick.gateway.upstream import serving
 
-if TYPE_CHECKING:
-    from bailiwick.gateway.admin import AdminListener
-
 __all__ = [
-    "AdminListener",
     "GatewayOptions", "Judge", "Limits", "Recorder", "Services", "Timeouts", "Tls", "Upstream",
-    "require_sdk", "serve", "serving", "unsupported", "write_status",
+    "admin", "require_sdk", "serve", "serving", "unsupported", "write_status",
     "DECISION_HEADER", "ENDPOINTS", "Quotas", "STATUS", "Reading", "Refused", "Reply",
     "check_name", "denial", "dialect_of", "key_presented", "read_head", "read_request", "refusal",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name != "AdminListener":
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    from bailiwick.gateway.admin import AdminListener  # only where metrics are wanted
-
-    return AdminListener

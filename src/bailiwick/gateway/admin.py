@@ -15,28 +15,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from bailiwick.gateway.options import GatewayOptions
 from bailiwick.gateway.state import readiness
 
 
 class AdminListener:
     """Serves ``/healthz``, ``/readyz`` and ``/metrics``; reads only."""
 
-    def __init__(self, options: GatewayOptions, directory: Path) -> None:
-        self._server = ThreadingHTTPServer(
-            (options.admin_host, options.admin_port or 0), _handler(options.workers, directory)
-        )
+    def __init__(self, host: str, port: int, workers: int, directory: Path) -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(workers, directory))
         self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
-
-    def start(self) -> None:
-        """Answer from now on, in a thread, for a parent that does not fork."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
 
     def run(self, parent: int) -> None:
         """Answer until the parent process is gone (``parent`` reads its end)."""

@@ -4,13 +4,13 @@ With several processes prometheus-client keeps the values in files, so this modu
 only after ``PROMETHEUS_MULTIPROC_DIR`` is set.
 """
 
-from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from bailiwick.front import Times
 from bailiwick.places import country_of
 
 _BUCKETS: Final = (
@@ -52,29 +52,6 @@ IN_HAND: Final = Gauge(
 )
 
 
-class _Times:
-    """One histogram, counted in memory."""
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-        self._counts = [0] * (len(_BUCKETS) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        self._counts[bisect_left(_BUCKETS, seconds)] += 1
-        self._sum += seconds
-
-    def flush(self) -> None:
-        """Write what was counted into the histogram's own values; it has no call for many."""
-        for place, count in enumerate(self._counts):
-            if count:
-                self._histogram._buckets[place].inc(count)
-        self._histogram._sum.inc(self._sum)
-        self._counts = [0] * len(self._counts)
-        self._sum = 0.0
-
-
 class Metrics:
     """Counts in memory and writes to prometheus-client now and then: writing costs more."""
 
@@ -82,8 +59,10 @@ class Metrics:
         self._requests: Tally[tuple[str, str, str, str, int]] = Tally()
         self._outcomes: Tally[tuple[str, str]] = Tally()
         self._places: Tally[tuple[str, ...]] = Tally()
-        self._judging = {effect: _Times(JUDGING.labels(effect)) for effect in ("permit", "deny")}
-        self._first_byte: dict[str, _Times] = {}
+        self._judging = {
+            effect: Times(JUDGING.labels(effect), _BUCKETS) for effect in ("permit", "deny")
+        }
+        self._first_byte: dict[str, Times] = {}
         self._opened: dict[str, int] = {}
 
     def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
@@ -102,7 +81,7 @@ class Metrics:
         """Time an upstream."""
         found = self._first_byte.get(upstream)
         if found is None:
-            found = self._first_byte[upstream] = _Times(FIRST_BYTE.labels(upstream))
+            found = self._first_byte[upstream] = Times(FIRST_BYTE.labels(upstream), _BUCKETS)
         found.observe(seconds)
 
     def outcome(self, upstream: str, kind: str) -> None:

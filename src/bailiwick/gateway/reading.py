@@ -38,7 +38,12 @@ class Reading:
 
 
 def read_request(
-    method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes, limits: Limits
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    raw: bytes | bytearray,
+    limits: Limits,
 ) -> Reading:
     """Read a request as strictly as the gateway does, for somebody who forwards its own bytes.
 

@@ -1,26 +1,14 @@
-"""Run the gateway: a parent process that watches, and processes that serve.
+"""Run the gateway: workers behind one port, an admin listener, and what else runs beside them."""
 
-The parent makes what all of them need, the listening sockets above all, and forks: what is loaded
-by then is there at once, and its memory is shared until somebody writes to it.
-"""
-
-import logging
-import os
-import resource
-import tempfile
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from bailiwick.errors import BailiwickError
-from bailiwick.front import Run, Supervisor, listen, tls_context
+from bailiwick.front import Front, Place, Run, cannot_listen, run_workers, tls_context
 from bailiwick.gateway.options import GatewayOptions
-from bailiwick.gateway.ports import Factory
-
-_log = logging.getLogger("bailiwick.gateway")
-
-_SPARE_FILES: Final = 256
+from bailiwick.gateway.ports import Factory, Services
+from bailiwick.gateway.state import write_status
 
 
 def serve(
@@ -33,59 +21,46 @@ def serve(
     ``BailiwickError`` for bad options, and if no worker comes to serve.
     """
     options.check()
-    with tempfile.TemporaryDirectory(prefix="bailiwick-") as temporary:
-        directory = Path(options.state_directory or temporary)
-        directory.mkdir(parents=True, exist_ok=True)
-        _clear(directory)
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-        _serve_in(options, factory, directory, helpers or {})
-
-
-def _serve_in(
-    options: GatewayOptions, factory: Factory, directory: Path, helpers: Mapping[str, Run]
-) -> None:
-    from bailiwick.gateway.admin import AdminListener  # these fix how metrics are kept
-    from bailiwick.gateway.worker import work
-
-    _allow_files(2 * options.limits.connections + _SPARE_FILES)
-    tls = tls_context(options.tls.certificate, options.tls.key) if options.tls else None
-    try:
-        listening = listen(options.host, options.port, options.workers)
-    except OSError as error:
-        raise _cannot_listen(options.host, options.port, error) from None
-    supervisor = Supervisor(directory, listening, options.timeouts.stop_s)
-    if options.admin_port is not None:
-        try:
-            admin = AdminListener(options, directory)
-        except OSError as error:
-            raise _cannot_listen(options.admin_host, options.admin_port, error) from None
-        supervisor.watch_over("the admin listener", admin.run)
-    for name, helper in helpers.items():
-        supervisor.watch_over(name, helper)
-    for number, one in enumerate(listening, 1):
-        run = partial(work, options, factory, directory, one, tls)
-        supervisor.watch_over(f"worker {number}", run, one)
-    supervisor.run()
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> BailiwickError:
-    return BailiwickError(
-        f"cannot listen on `{host}:{port}`: {error.strerror}", "name another address or port"
+    place = Place(
+        options.host,
+        options.port,
+        options.workers,
+        options.limits.connections,
+        options.timeouts.stop_s,
+        tls_context(options.tls.certificate, options.tls.key) if options.tls else None,
+        options.state_directory,
     )
+    run_workers(place, partial(_gateway, options, factory), partial(_beside, options, helpers))
 
 
-def _clear(directory: Path) -> None:
-    """Forget what an earlier run left."""
-    for pattern in ("worker-*", "*.db"):
-        for path in directory.glob(pattern):
-            path.unlink(missing_ok=True)
+def _gateway(
+    options: GatewayOptions, factory: Factory, directory: Path, loop: asyncio.AbstractEventLoop
+) -> Front:
+    from bailiwick.gateway.app import Gateway  # it fixes how metrics are kept
+
+    return Gateway(options, factory(), partial(_report, directory), loop)
 
 
-def _allow_files(wanted: int) -> None:
-    """Raise the limit on open files as far as we may; connections are files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    target = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < target:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
-    if target < wanted:
-        _log.warning("only %d open files are allowed; %d are wanted", target, wanted)
+def _report(directory: Path, services: Services) -> None:
+    write_status(directory, services.status())
+
+
+def _beside(
+    options: GatewayOptions, helpers: Mapping[str, Run] | None, directory: Path
+) -> Mapping[str, Run]:
+    return {
+        **admin(options.admin_host, options.admin_port, options.workers, directory),
+        **(helpers or {}),
+    }
+
+
+def admin(host: str, port: int | None, workers: int, directory: Path) -> Mapping[str, Run]:
+    """Listen for health, readiness and metrics. Raises ``BailiwickError`` if the port is taken."""
+    if port is None:
+        return {}
+    from bailiwick.gateway.admin import AdminListener  # it fixes how metrics are kept
+
+    try:
+        return {"the admin listener": AdminListener(host, port, workers, directory).run}
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None

@@ -274,7 +274,7 @@ def read_model(raw: bytes) -> str | None:
     return resource.id
 
 
-def decode(read: Any, raw: bytes, what: str) -> Any:
+def decode(read: Any, raw: bytes | bytearray, what: str) -> Any:
     """Decode one part, or say what is wrong with it."""
     if not raw:
         raise NotAnswered("question_invalid", f"`{what}` is missing")
@@ -312,7 +312,7 @@ def error(problem: NotAnswered) -> bytes:
     return _encode({"decision": False, "context": {"error": said}})
 
 
-async def evaluation(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
+async def evaluation(raw: bytes | bytearray, pipeline: Pipeline, asker: Asker) -> bytes:
     """Answer ``/access/v1/evaluation``. Raises ``NotAnswered`` and ``Unavailable``."""
     item = decode(decode_items, raw, "body")
     return await _single(item, Reader(pipeline, asker, datetime.now(UTC)), "evaluation")
@@ -329,7 +329,7 @@ async def _single(item: Item, reader: Reader, path: str) -> bytes:
     return Writer().answer(answer, models)
 
 
-async def evaluations(raw: bytes, pipeline: Pipeline, asker: Asker, most: int) -> bytes:
+async def evaluations(raw: bytes | bytearray, pipeline: Pipeline, asker: Asker, most: int) -> bytes:
     """Answer ``/access/v1/evaluations``. Raises ``NotAnswered`` and ``Unavailable``."""
     items: Items = decode(decode_items, raw, "body")
     reader = Reader(pipeline, asker, datetime.now(UTC))

@@ -6,10 +6,9 @@ the features are what the proxy says, or pending; what then depends on them is r
 guessed.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from bailiwick.decision import Decision
 from bailiwick.facts import ACTIONS, FEATURES, PENDING, Fact
@@ -33,6 +32,7 @@ from bailiwick.pipeline import (
     Background,
     Judged,
     Outcome,
+    Pending,
     Question,
     Unauthenticated,
     Unavailable,
@@ -50,8 +50,7 @@ ACTION_HEADER: Final = "x-bailiwick-action"
 _REFUSED: Final = Outcome(0, "refused", 0, 0, None, 0.0, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request of somebody else's client, as its proxy describes it."""
 
     method: str
@@ -60,15 +59,14 @@ class Request:
     lines: Sequence[tuple[str, str]]
     """Header lines in order; names in lower case."""
     headers: Mapping[str, str]
-    raw: bytes | None
+    raw: bytes | bytearray | None
     """The body; ``None``: the proxy does not show it."""
     asker: Asker
     peer: str
     """Address of the proxy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the proxy shall do."""
 
     permitted: bool
@@ -89,46 +87,41 @@ class Checker:
 
     async def check(self, request: Request) -> Verdict:
         """Decide about a request; whatever is wrong with it is a verdict too."""
-        id_ = None
+        verdict = self.begin(request)
+        return verdict if isinstance(verdict, Verdict) else await verdict
+
+    def begin(self, request: Request) -> Verdict | Awaitable[Verdict]:
+        """Decide in the same way: at once, or give what has to be waited for."""
         try:
             if "address" not in request.asker.says:
                 message = f"the asker `{request.asker.name}` may not say addresses"
                 raise Refused("not_ready", message)
-            judged, reading = await self._judge(request)
+            if request.raw is None:
+                return self._guard(request, self._judge_head(request))
+            reading = read_request(
+                request.method, request.path, request.query, request.headers, request.raw,
+                self._limits,
+            )  # fmt: skip
+            if reading.endpoint is None:
+                return self._guard(request, self._judge_listing(request, reading))
+            verdict = self._parts.pipeline().judge_now(_asked(request, reading), datetime.now(UTC))
+            if isinstance(verdict, Judged) and not verdict.decision.permitted:
+                return self._denied(verdict, reading.dialect)
+            return self._guard(request, _durable(verdict, reading))
+        except (Refused, Unauthenticated, Unavailable) as error:
+            return self._refused(_as_refusal(error), request, None)
+
+    async def _guard(self, request: Request, judging: Awaitable[tuple[Judged, Reading]]) -> Verdict:
+        """Wait for a judgement, and hold what is permitted to its obligations."""
+        id_ = None
+        try:
+            judged, reading = await judging
             id_ = judged.id
             if not judged.decision.permitted:
                 return self._denied(judged, reading.dialect)
             return await self._held(judged, reading, request)
-        except Refused as refused:
-            return self._refused(refused, request, id_)
-        except Unauthenticated:
-            unknown = Refused("unauthenticated", "the API key is missing or not valid")
-            return self._refused(unknown, request, id_)
-        except Unavailable as error:
-            down = Refused(error.reason, "no decision can be taken at present")
-            return self._refused(down, request, id_)
-
-    async def _judge(self, request: Request) -> tuple[Judged, Reading]:
-        if request.raw is None:
-            return await self._judge_head(request)
-        reading = read_request(
-            request.method, request.path, request.query, request.headers, request.raw, self._limits
-        )
-        if reading.endpoint is None:
-            return await self._judge_listing(request, reading), reading
-        asked = Asked(
-            request.peer,
-            request.lines,
-            _key(request),
-            reading.model,
-            reading.action,
-            reading.features,
-            reading.dialect,
-            request.path,
-            request.asker.name,
-            request.asker.address_header,
-        )
-        return await self._parts.pipeline().judge(asked, datetime.now(UTC)), reading
+        except (Refused, Unauthenticated, Unavailable) as error:
+            return self._refused(_as_refusal(error), request, id_)
 
     async def _judge_head(self, request: Request) -> tuple[Judged, Reading]:
         said = request.headers.get(ACTION_HEADER) if "model" in request.asker.says else None
@@ -149,8 +142,9 @@ class Checker:
         reading = Reading(model, action, frozenset(), dialect, {}, None, 0)
         return await self._ask(request, Question(model, action, features)), reading
 
-    async def _judge_listing(self, request: Request, reading: Reading) -> Judged:
-        return await self._ask(request, Question(reading.model, reading.action, frozenset()))
+    async def _judge_listing(self, request: Request, reading: Reading) -> tuple[Judged, Reading]:
+        question = Question(reading.model, reading.action, frozenset())
+        return await self._ask(request, question), reading
 
     async def _ask(self, request: Request, question: Question) -> Judged:
         """Judge by the pipeline's questions: a model may be missing, facts may be pending."""
@@ -216,6 +210,36 @@ class Checker:
                 "bytes_in": len(request.raw or b""),
             }
         )
+
+
+def _asked(request: Request, reading: Reading) -> Asked:
+    lines, headers = request.lines, request.headers
+    return Asked(
+        request.peer,
+        lines,
+        _key(request),
+        reading.model,
+        reading.action,
+        reading.features,
+        reading.dialect,
+        request.path,
+        request.asker.name,
+        request.asker.address_header,
+        named=headers if len(headers) == len(lines) else None,
+    )
+
+
+async def _durable(verdict: Judged | Pending, reading: Reading) -> tuple[Judged, Reading]:
+    return verdict if isinstance(verdict, Judged) else await verdict.durable(), reading
+
+
+def _as_refusal(error: Refused | Unauthenticated | Unavailable) -> Refused:
+    """Turn what keeps us from deciding into a refusal."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, Unauthenticated):
+        return Refused("unauthenticated", "the API key is missing or not valid")
+    return Refused(error.reason, "no decision can be taken at present")
 
 
 def _key(request: Request) -> str | None:

@@ -6,6 +6,7 @@ HTTP does the same at a third of the cost. Needs the extra ``grpc``.
 import logging
 import time
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,14 +26,15 @@ log = logging.getLogger("bailiwick.service")
 
 
 def check_installed() -> None:
-    """Say what is missing before anything starts."""
+    """Say what is missing before anything starts, and load nothing: workers are forked."""
     try:
-        import grpc  # noqa: F401
-        from google import protobuf  # noqa: F401
-    except ImportError:
+        missing = not (find_spec("grpc") and find_spec("google.protobuf"))
+    except ModuleNotFoundError:
+        missing = True
+    if missing:
         raise BailiwickError(
             "`service.grpc_port` needs grpcio and protobuf", "install `bailiwick[grpc]`"
-        ) from None
+        )
 
 
 async def start(service: "Service") -> Any:

@@ -4,38 +4,38 @@ Who may ask is checked as ever. Each worker of the gateway accepts from the same
 """
 
 import asyncio
-from typing import Any
 
-from granian.server.embed import Server
-
+from bailiwick.front import Listener, listen_beside
 from bailiwick.service.app import Service
 from bailiwick.service.options import ServiceOptions
 from bailiwick.service.ports import Parts
-from bailiwick.service.serve import listener_options
+from bailiwick.service.serve import tls_of
 
 
 class Mounted:
     """Answers beside a gateway."""
 
     def __init__(self, options: ServiceOptions, parts: Parts) -> None:
-        self._service = Service(options, parts, _nothing)
-        self._server = Server(self._answer, log_enabled=False, **listener_options(options))
-        self._task: asyncio.Task[None] | None = None
+        self._options = options
+        self._parts = parts
+        self._service: Service | None = None
+        self._listener: Listener | None = None
 
     async def start(self) -> None:
         """Answer from now on."""
-        await self._service.start()
-        self._task = asyncio.get_running_loop().create_task(self._server.serve())
+        options = self._options
+        listening = listen_beside(options.host, options.port)
+        service = Service(options, self._parts, _nothing, asyncio.get_running_loop())
+        await service.start()
+        self._service, self._listener = service, Listener(listening, service, tls_of(options))
+        self._listener.start()
 
     async def stop(self) -> None:
         """Answer no more."""
-        self._server.stop()  # type: ignore[no-untyped-call]  # granian's own
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._service.close()
-
-    async def _answer(self, scope: Any, connection: Any) -> None:
-        await self._service.__rsgi__(scope, connection)
+        if self._listener is not None:
+            self._listener.stop()
+        if self._service is not None:
+            await self._service.stop()
 
 
 def _nothing(parts: Parts) -> None:

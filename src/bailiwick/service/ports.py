@@ -19,5 +19,7 @@ class Parts:
     style: Callable[[], RefusalStyle]
     status: Callable[[], Mapping[str, Any]]
     stop: Callable[[], Awaitable[None]]
+    reload: Callable[[], None]
+    """Has whatever is read from files read again, soon."""
     quotas: Quotas | None = None
     """Where requests are counted together with somebody else's; ``None``: on its own."""

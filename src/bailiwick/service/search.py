@@ -55,7 +55,7 @@ _subject = msgspec.json.Decoder(Subject).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def resources(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
+def resources(raw: bytes | bytearray, pipeline: Pipeline, asker: Asker) -> bytes:
     """Find the models that a subject may use."""
     asked: Search = decode(_search, raw, "body")
     if _type(asked.resource, "resource") != "model":
@@ -71,7 +71,7 @@ def resources(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
     return _paged(models, permitted, asked.page, lambda one: {"type": "model", "id": one})
 
 
-def subjects(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
+def subjects(raw: bytes | bytearray, pipeline: Pipeline, asker: Asker) -> bytes:
     """Find the places, or the accounts, that may use a model."""
     asked: Search = decode(_search, raw, "body")
     kind = _type(asked.subject, "subject")
@@ -89,7 +89,7 @@ def subjects(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
     return _paged(sorted(names), permitted, asked.page, lambda one: {"type": kind, "id": one})
 
 
-def actions(raw: bytes, pipeline: Pipeline, asker: Asker) -> bytes:
+def actions(raw: bytes | bytearray, pipeline: Pipeline, asker: Asker) -> bytes:
     """Find what a subject may do with a model."""
     asked: Search = decode(_search, raw, "body")
     reader = Reader(pipeline, asker, datetime.now(UTC))
