@@ -128,6 +128,19 @@ def test_two_gateways_records_do_not_meet(service: Running) -> None:
     assert any("gateway-service" in name for name in segments), segments
 
 
+def test_every_refusal_of_the_front_has_a_status_in_the_gateway_and_in_the_service() -> None:
+    from bailiwick.gateway import STATUS as GATEWAY
+    from bailiwick.service.errors import STATUS
+
+    front = ROOT / "src/bailiwick/front"
+    text = "".join(path.read_text() for path in front.glob("*.py"))
+    codes = set(re.findall(r'Refused\(\s*"([a-z_]+)"', text))
+
+    assert len(codes) >= 9
+    assert codes <= STATUS.keys()
+    assert codes <= GATEWAY.keys()
+
+
 def test_every_code_and_metric_is_documented() -> None:
     from bailiwick.service.errors import STATUS
 

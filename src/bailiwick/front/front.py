@@ -51,7 +51,7 @@ class Front:
 
     async def stop(self) -> None:
         """Let the requests in hand end, then end."""
-        await self.end()
+        await self.end(self.timeouts.stop_s)
 
     def reload(self) -> None:
         """Read again, soon, whatever is read from files."""
@@ -60,12 +60,12 @@ class Front:
         """Look after connections from now on."""
         self._tick()
 
-    async def end(self) -> None:
-        """Let the requests in hand end, then close what is left."""
+    async def end(self, seconds: float) -> None:
+        """Let the requests in hand end for so long, then close what is left."""
         self.stopping = True
         for connection in tuple(self.connections):
             connection.close_if_idle()
-        await self._until_done(self.timeouts.stop_s)
+        await self._until_done(seconds)
         for connection in tuple(self.connections):
             connection.expire()
         await self._until_done(1.0)

@@ -61,7 +61,7 @@ class Gateway(Front):
 
     async def stop(self) -> None:
         """Let the requests in hand end, then end."""
-        await self.end()
+        await self.end(self.timeouts.stop_s)
         self.metrics.flush(0, self.client.opened, self.turned_away)
         for task in self._tasks:
             task.cancel()

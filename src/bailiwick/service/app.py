@@ -49,11 +49,16 @@ class Service(Front):
         self.begin()
         self._reporting = self.loop.create_task(self._keep_reporting())
 
-    async def stop(self) -> None:
-        """Let the questions in hand end, then end, and let go of the parts."""
-        await self.end()
+    async def stop(self, seconds: float | None = None) -> None:
+        """Let the questions in hand end, then end, and let go of the parts.
+
+        ``seconds``: how long they may take; default: as the settings say.
+        """
+        patience = self.timeouts.stop_s if seconds is None else seconds
+        ending = [self.end(patience)]
         if self._grpc is not None:
-            await self._grpc.stop(self.options.timeouts.stop_s)
+            ending.append(self._grpc.stop(patience))
+        await asyncio.gather(*ending)
         if self._reporting is not None:
             self._reporting.cancel()
             await asyncio.gather(self._reporting, return_exceptions=True)

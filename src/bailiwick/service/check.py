@@ -107,21 +107,33 @@ class Checker:
             verdict = self._parts.pipeline().judge_now(_asked(request, reading), datetime.now(UTC))
             if isinstance(verdict, Judged) and not verdict.decision.permitted:
                 return self._denied(verdict, reading.dialect)
-            return self._guard(request, _durable(verdict, reading))
+            return self._permitted(verdict, reading, request)
         except (Refused, Unauthenticated, Unavailable) as error:
             return self._refused(_as_refusal(error), request, None)
 
-    async def _guard(self, request: Request, judging: Awaitable[tuple[Judged, Reading]]) -> Verdict:
-        """Wait for a judgement, and hold what is permitted to its obligations."""
+    async def _permitted(
+        self, verdict: Judged | Pending, reading: Reading, request: Request
+    ) -> Verdict:
+        """Wait for the record of a permit."""
         id_ = None
         try:
-            judged, reading = await judging
+            judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
             id_ = judged.id
-            if not judged.decision.permitted:
-                return self._denied(judged, reading.dialect)
-            return await self._held(judged, reading, request)
+            if not judged.decision.obligations.is_empty:
+                await self._hold(judged, reading, request)
+            return _pass(judged, request)
         except (Refused, Unauthenticated, Unavailable) as error:
             return self._refused(_as_refusal(error), request, id_)
+
+    async def _guard(self, request: Request, judging: Awaitable[tuple[Judged, Reading]]) -> Verdict:
+        """Wait for a judgement."""
+        try:
+            judged, reading = await judging
+        except (Refused, Unauthenticated, Unavailable) as error:
+            return self._refused(_as_refusal(error), request, None)
+        if not judged.decision.permitted:
+            return self._denied(judged, reading.dialect)
+        return await self._permitted(judged, reading, request)
 
     async def _judge_head(self, request: Request) -> tuple[Judged, Reading]:
         said = request.headers.get(ACTION_HEADER) if "model" in request.asker.says else None
@@ -168,22 +180,16 @@ class Checker:
             controlled, "edge",
         )  # fmt: skip
 
-    async def _held(self, judged: Judged, reading: Reading, request: Request) -> Verdict:
+    async def _hold(self, judged: Judged, reading: Reading, request: Request) -> None:
         """Hold a permitted request to its obligations, as far as a proxy cannot."""
-        held = judged.decision.obligations
-        if not held.is_empty:
-            try:
-                _check_kept(judged.decision, request)
-                if "max_output_tokens" not in request.asker.keeps:
-                    reading.check(held)
-                await self._quotas.admit(judged)
-            except Refused:
-                self._parts.pipeline().outcome(judged, _REFUSED)
-                raise
-        headers = [(DECISION_HEADER, judged.id), *held.headers]
-        if ACCEL_HEADER in request.headers:
-            headers.append(("x-accel-redirect", request.headers[ACCEL_HEADER]))
-        return Verdict(True, Reply(200, headers, b""), "permit", judged.model or "")
+        try:
+            _check_kept(judged.decision, request)
+            if "max_output_tokens" not in request.asker.keeps:
+                reading.check(judged.decision.obligations)
+            await self._quotas.admit(judged)
+        except Refused:
+            self._parts.pipeline().outcome(judged, _REFUSED)
+            raise
 
     def _denied(self, judged: Judged, dialect: str) -> Verdict:
         reply = denial(judged, self._parts.style(), dialect)
@@ -212,6 +218,13 @@ class Checker:
         )
 
 
+def _pass(judged: Judged, request: Request) -> Verdict:
+    headers = [(DECISION_HEADER, judged.id), *judged.decision.obligations.headers]
+    if ACCEL_HEADER in request.headers:
+        headers.append(("x-accel-redirect", request.headers[ACCEL_HEADER]))
+    return Verdict(True, Reply(200, headers, b""), "permit", judged.model or "")
+
+
 def _asked(request: Request, reading: Reading) -> Asked:
     lines, headers = request.lines, request.headers
     return Asked(
@@ -227,10 +240,6 @@ def _asked(request: Request, reading: Reading) -> Asked:
         request.asker.address_header,
         named=headers if len(headers) == len(lines) else None,
     )
-
-
-async def _durable(verdict: Judged | Pending, reading: Reading) -> tuple[Judged, Reading]:
-    return verdict if isinstance(verdict, Judged) else await verdict.durable(), reading
 
 
 def _as_refusal(error: Refused | Unauthenticated | Unavailable) -> Refused:

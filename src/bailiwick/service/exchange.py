@@ -124,20 +124,20 @@ class Exchange:
 
     # -- answering -----------------------------------------------------------------------------
 
-    def _answer(self, raw: bytes | bytearray) -> Awaitable[None] | None:
+    def _answer(self, raw: bytes | bytearray) -> Awaitable[Verdict | bytes] | None:
         """Answer at once, or give what answers."""
         head = self.head
         if self.where in _ASKED_BY_PROXIES:
             verdict = self._service.checker.begin(self._described(raw))
             if not isinstance(verdict, Verdict):
-                return self._tell_later(verdict)
+                return verdict
             self._tell(verdict)
             return None
         if self.asker is None:
             self._reply(200, metadata(head.headers, self._service.options))
             return None
         question = QUESTIONS[head.path]
-        return self._reply_later(question(self._service, raw, self.asker))
+        return question(self._service, raw, self.asker)
 
     def _described(self, raw: bytes | bytearray) -> Request:
         """Give the request that a proxy asks about: this one, or one that its headers tell of."""
@@ -152,15 +152,19 @@ class Exchange:
         path, _, query = target.partition("?")
         return Request(method.upper(), path, query, lines, headers, None, asker, peer)
 
-    def _wait(self, answer: Awaitable[None]) -> None:
+    def _wait(self, answer: Awaitable[Verdict | bytes]) -> None:
         service = self._service
         self._connection.deadline = clock() + service.options.timeouts.judging_s
         self._task = service.loop.create_task(self._guard(answer))
 
-    async def _guard(self, answer: Awaitable[None]) -> None:
+    async def _guard(self, answer: Awaitable[Verdict | bytes]) -> None:
         """Answer, whatever happens."""
         try:
-            await answer
+            found = await answer
+            if isinstance(found, Verdict):
+                self._tell(found)
+            else:
+                self._reply(200, found)
         except Refused as problem:
             self._say(problem)
         except Unavailable as error:
@@ -176,12 +180,6 @@ class Exchange:
         finally:
             self._connection.deadline = NEVER
             self._connection.finished()
-
-    async def _tell_later(self, verdict: Awaitable[Verdict]) -> None:
-        self._tell(await verdict)
-
-    async def _reply_later(self, body: Awaitable[bytes]) -> None:
-        self._reply(200, await body)
 
     def _tell(self, verdict: Verdict) -> None:
         """Tell a proxy what to do."""

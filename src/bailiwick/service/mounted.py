@@ -4,12 +4,16 @@ Who may ask is checked as ever. Each worker of the gateway accepts from the same
 """
 
 import asyncio
+from typing import Final
 
 from bailiwick.front import Listener, listen_beside
 from bailiwick.service.app import Service
 from bailiwick.service.options import ServiceOptions
 from bailiwick.service.ports import Parts
 from bailiwick.service.serve import tls_of
+
+STOP_S: Final = 2.0
+"""For questions in hand: the gateway stops first, and took its own time for that."""
 
 
 class Mounted:
@@ -35,7 +39,7 @@ class Mounted:
         if self._listener is not None:
             self._listener.stop()
         if self._service is not None:
-            await self._service.stop()
+            await self._service.stop(STOP_S)
 
 
 def _nothing(parts: Parts) -> None:
