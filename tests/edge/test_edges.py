@@ -1,7 +1,9 @@
 """Each proxy in front of a real upstream, with the real service: nothing gets past, nothing is lost."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from bailiwick.decision import compile_table
 from bailiwick.errors import InvalidInput
 from bailiwick.location import MmdbWriter
 from bailiwick.targets.edge import Edge
-from edge.proxies import NOW, Proxy, command, plan_of, running_proxy, selftest, world, write
+from edge.proxies import NOW, Proxy, command, logged, plan_of, running_proxy, selftest, world, write
 from service.envoy import Upstream
 from service.running import (
     DE,
@@ -143,6 +145,99 @@ def test_the_edge_refuses_a_model_by_itself_where_it_can_read_its_name(site: Sit
     assert "refused at the edge" in by_header.json()["error"]["message"]
     assert ("refused at the edge" in by_body.text.decode()) is site.proxy.edge.reads_bodies
     assert site.ask(US).status == site.ask(DE, model=LLAMA).status == 200
+
+
+def test_a_refusal_of_the_edge_has_an_id_that_is_in_its_log(site: Site) -> None:
+    for address, ask in ((IR, {"model": LLAMA}), (DE, {"model": LLAMA, "x_model": OPUS})):
+        first, answer = site.ask(address, **ask), site.ask(address, **ask)
+
+        id_ = answer.headers["x-bailiwick-decision"]
+        said = answer.json()
+        assert id_.startswith("edge_")
+        assert id_ == said["request_id"] == said["bailiwick"]["decision"]
+        assert f"(decision {id_})" in said["error"]["message"]
+        assert id_ != first.headers["x-bailiwick-decision"]
+        assert answer.headers["cache-control"] == "no-store"
+        line = logged(site.proxy, id_)
+        assert (line["method"], line["path"], int(line["status"])) == ("POST", "/v1/messages", 403)
+        assert line["set"] == "all" if address == IR else line["set"]
+        assert line["revision"] == site.proxy.made.plan.revision[:12]
+        network, full = line["address"].partition("/")[0], ip_address(address)
+        assert network == f"{str(full).rpartition('.')[0]}.0"
+        if address == DE and site.proxy.edge is not Edge.ENVOY:
+            assert line["model"] == OPUS
+
+
+def test_what_the_edge_does_not_refuse_is_not_in_its_log(site: Site) -> None:
+    permitted, denied = site.ask(US), site.ask(DE, model="nobody/knows")
+    last = site.ask(IR)
+
+    logged(site.proxy, last.headers["x-bailiwick-decision"])
+    text = site.proxy.output.read_text()
+    for answer in (permitted, denied):
+        assert answer.headers["x-bailiwick-decision"].startswith("dec_")
+        assert answer.headers["x-bailiwick-decision"] not in text
+
+
+def test_nginx_writes_no_warnings_with_the_addresses_of_callers(site: Site) -> None:
+    for address in (US, DE, IR):
+        site.ask(address)
+
+    errors = site.proxy.folder / "error.log"
+    assert not errors.exists() or "[warn]" not in errors.read_text()
+
+
+def test_a_client_writes_nothing_into_an_answer_or_a_log(site: Site) -> None:
+    hostile = {"x_request_id": 'a","decision":"b', "x_model": 'a"\\,"set":"b', "user_agent": '"'}
+    answer = site.ask(IR, **hostile)
+
+    id_ = answer.json()["bailiwick"]["decision"]
+    assert id_ == answer.headers["x-bailiwick-decision"]
+    if '"' not in id_:  # Envoy keeps the name that a trusted proxy in front gave a request
+        assert logged(site.proxy, id_)["set"] == "all"
+
+
+STYLES = [
+    """{status: 451, message: informative, blocked_by: 'https://a.example/%20$x',
+  appeal: "https://a.example/%41?a=$b&c=d'e"}""",
+    "{status: 451, appeal: 'https://a.example/appeal'}",
+]
+
+
+@pytest.mark.parametrize("style", STYLES, ids=["informative", "generic"])
+@pytest.mark.parametrize("edge", list(Edge))
+def test_the_edge_refuses_as_the_policy_wants_it_worded(
+    edge: Edge, style: str, upstream: Upstream, tmp_path: Path
+) -> None:
+    (tmp_path / "service").mkdir()
+    told = Running(tmp_path / "service", f"{POLICY}refusal: {style}\n")
+    wanted = loaded(told).policy.refusal
+    with running_proxy(compiled(edge, tmp_path / "edge", told, upstream)) as proxy:
+        answer = Site(proxy, told).ask(IR)
+
+        assert answer.status == 451
+        assert "refused at the edge" in answer.json()["error"]["message"]
+        if wanted.message == "generic":
+            assert "appeal" not in answer.text.decode()
+            assert "link" not in answer.headers
+            return
+        assert answer.headers["link"].startswith("<https://a.example/%20")
+        assert answer.headers["link"].endswith('x>; rel="blocked-by"')
+        said = answer.json()
+        assert wanted.appeal is not None
+        assert said["bailiwick"]["appeal"] in {wanted.appeal, wanted.appeal.replace("$", "%24")}
+        assert said["bailiwick"]["appeal"] in said["error"]["message"]
+
+
+def test_a_logged_refusal_is_decided_again_from_its_line(site: Site) -> None:
+    """Whoever reviews an appeal finds the line by its id, and asks the policy."""
+    line = logged(site.proxy, site.ask(IR).headers["x-bailiwick-decision"])
+    words = [sys.executable, "-m", "bailiwick", "decide", "--policy", str(site.service.policy),
+             "--model", OPUS, "--address", line["address"].partition("/")[0]]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 3, done.stderr
+    assert "embargo" in done.stdout
 
 
 @pytest.mark.parametrize(

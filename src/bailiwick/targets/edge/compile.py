@@ -123,7 +123,7 @@ def _haproxy(made: Plan, ground: Everywhere, at: datetime, options: EdgeOptions)
         haproxy.MODELS: haproxy.models_file(made),
         haproxy.PAIRS: haproxy.pairs_file(made),
         options.token_file: options.token + "\n",
-        **haproxy.files(),
+        **haproxy.files(made),
     }
     command = f"haproxy -W -f {options.folder}/haproxy.cfg"
     return {n: t.encode() for n, t in files.items()}, {options.token_file}, command

@@ -11,8 +11,10 @@ body that can be read in two ways is never permitted here: the service refuses i
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+from bailiwick.policy import Refusal
 from bailiwick.targets.edge import pages
 from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, EdgeOptions, split
 from bailiwick.targets.edge.plan import ALL, ModelClass, Plan
@@ -20,18 +22,23 @@ from bailiwick.targets.edge.plan import ALL, ModelClass, Plan
 COUNTRY: Final = "x-bailiwick-country"
 ADDRESS: Final = "x-bailiwick-address"
 DECISION: Final = "x-bailiwick-decision"
+_ID: Final = "edge_%REQ(X-REQUEST-ID):64%"
+"""What names a refusal of Envoy's own: Envoy makes it, or a proxy in front did."""
 _HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http"
 _MANAGER: Final = (
     "type.googleapis.com/envoy.extensions.filters.network."
     "http_connection_manager.v3.HttpConnectionManager"
 )
 _CLIENT: Final = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
-_SENT: Final = (
-    "authorization", "x-api-key", "content-type", "content-encoding", "anthropic-version", ADDRESS,
+_OURS: Final = (
+    COUNTRY, DECISION, "x-bailiwick-token", "x-bailiwick-model", "x-bailiwick-features",
 )  # fmt: skip
-"""Headers that the service reads."""
-_NAMING: Final = "(.*[-_.])?(models?|engine|deployment|fallbacks?)([-_.].*)?"
-"""Headers that name a model, which must agree with the body."""
+"""Headers that no client may write."""
+_SENT: Final = ("x-api-key", "content-type", "content-encoding", "anthropic-version", ADDRESS)
+"""Headers that the service reads, beside `authorization`, which Envoy sends anyway."""
+_NAMING: Final = ("model", "engine", "deployment", "fallback")
+"""What is in the name of a header that names a model; the service sees to it that it agrees with
+the body, and says which of them do."""
 LISTENERS: Final = "listeners.json"
 CLUSTERS: Final = "clusters.json"
 _READ: Final = "bailiwick"
@@ -99,7 +106,8 @@ def _listener(
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "route_config": {"virtual_hosts": [_host(selftest)]},
-        "local_reply_config": _replies(_reads(made, options)),
+        "local_reply_config": _replies(made, _reads(made, options)),
+        **({} if selftest else {"access_log": [_log(made)]}),
         "http_filters": _filters(made, options, database),
     }
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
@@ -141,7 +149,7 @@ def _host(selftest: bool) -> dict[str, Any]:
     route = {
         "match": {"prefix": "/"},
         **action,
-        "request_headers_to_remove": [COUNTRY, ADDRESS],
+        "request_headers_to_remove": [ADDRESS],
         "response_headers_to_add": [
             {"header": named, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
         ],
@@ -155,14 +163,13 @@ def _filters(made: Plan, options: EdgeOptions, database: str) -> list[dict[str, 
     Whatever the database says of an address only refuses, so a client that writes the filter's
     header itself gains nothing by it.
     """
-    native = (
-        [_geoip(f"{options.folder}/{database}"), _rbac("all", {"all": _everything()})]
-        if any(made.of)
-        else []
-    )
+    native = [_geoip(f"{options.folder}/{database}")] if any(made.of) else []
+    rules = {"all": _everything()} if any(made.of) else {}
     if _reads(made, options):
-        by_class = {one.name: _models(one) for one in made.classes}
-        native += [_read_model(), _rbac("models", {**by_class, "unread": _unread()})]
+        native.append(_read_model())
+        rules |= {one.name: _models(one) for one in made.classes} | {"unread": _unread()}
+    if rules:
+        native.append(_rbac(rules))
     asked = [_ask(made, options)] if options.service else []
     return [*native, _clean(made), *asked, _filter("router", "router.v3.Router", {})]
 
@@ -173,9 +180,7 @@ def _reads(made: Plan, options: EdgeOptions) -> bool:
 
 def _clean(made: Plan) -> dict[str, Any]:
     """Remove what a client may not say, and name the client as Envoy sees it."""
-    ours = [COUNTRY, "x-bailiwick-token", "x-bailiwick-model", "x-bailiwick-features",
-            "x-bailiwick-decision", *made.headers]  # fmt: skip
-    mutations: list[dict[str, Any]] = [{"remove": name} for name in ours]
+    mutations: list[dict[str, Any]] = [{"remove": name} for name in (*_OURS, *made.headers)]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-geo-"}}})
     named = {"header": {"key": ADDRESS, "value": _CLIENT}}
     mutations.append({"append": {**named, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
@@ -194,9 +199,8 @@ def _geoip(database: str) -> dict[str, Any]:
     return _filter("geoip", "geoip.v3.Geoip", {"provider": provider})
 
 
-def _rbac(name: str, policies: dict[str, Any]) -> dict[str, Any]:
-    found = _filter("rbac", "rbac.v3.RBAC", {"rules": {"action": "DENY", "policies": policies}})
-    return {**found, "name": f"envoy.filters.http.rbac.{name}"}
+def _rbac(policies: dict[str, Any]) -> dict[str, Any]:
+    return _filter("rbac", "rbac.v3.RBAC", {"rules": {"action": "DENY", "policies": policies}})
 
 
 def _everything() -> dict[str, Any]:
@@ -312,7 +316,7 @@ def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
             "max_request_bytes": options.body_bytes,
             "allow_partial_message": False,
         },
-        "allowed_headers": {"patterns": [*exact, {"safe_regex": {"regex": _NAMING}}]},
+        "allowed_headers": {"patterns": [*exact, *({"contains": one} for one in _NAMING)]},
         "http_service": {
             "path_prefix": "/check",
             "server_uri": {
@@ -327,23 +331,67 @@ def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
     return _filter("ext_authz", "ext_authz.v3.ExtAuthz", config)
 
 
-def _replies(reads: bool) -> dict[str, Any]:
+def _replies(made: Plan, reads: bool) -> dict[str, Any]:
     """Word what Envoy refuses by itself; what the service says goes through as it is."""
-    unread = {**_mapper(_said_unread(), pages.unreadable()), "status_code": 400}
+    link = pages.link(made.refusal)
+    blocked_by = {"link": _verbatim(link)} if link else {}
+    style = _verbatim_all(made.refusal)
+    refused = _mapper(_status(403), pages.refused(style, _ID), **blocked_by)
+    unread = _mapper(_said_unread(), pages.unreadable(_ID))
     return {
         "mappers": [
-            _mapper(_and(_status(503), _flag("UAEX")), pages.down()),
+            _mapper(_and(_status(503), _flag("UAEX")), pages.down(_ID)),
             {"filter": _flag("UAEX")},
-            *([unread] if reads else []),
-            _mapper(_status(403), pages.refused()),
-            _mapper(_status(413), pages.too_large()),
+            *([{**unread, "status_code": 400}] if reads else []),
+            {**refused, "status_code": made.refusal.status},
+            _mapper(_status(413), pages.too_large(_ID)),
         ]
     }
 
 
-def _mapper(condition: dict[str, Any], page: str) -> dict[str, Any]:
-    text = {"text_format_source": {"inline_string": page}, "content_type": "application/json"}
-    return {"filter": condition, "body_format_override": text}
+def _mapper(condition: dict[str, Any], page: pages.Page, **headers: str) -> dict[str, Any]:
+    given = {DECISION: _ID, "cache-control": "no-store", **headers}
+    action = "OVERWRITE_IF_EXISTS_OR_ADD"
+    return {
+        "filter": condition,
+        "body_format_override": {"json_format": page, "content_type": "application/json"},
+        "headers_to_add": [
+            {"header": {"key": name, "value": value}, "append_action": action}
+            for name, value in given.items()
+        ],
+    }
+
+
+def _verbatim(text: str) -> str:
+    """Write a text so that Envoy's formatter leaves it as it is."""
+    return text.replace("%", "%%")
+
+
+def _verbatim_all(style: Refusal) -> Refusal:
+    return replace(style, appeal=_verbatim(style.appeal) if style.appeal else None)
+
+
+def _log(made: Plan) -> dict[str, Any]:
+    """Log what Envoy refuses by itself: only then the geoip filter's header is still there."""
+    seen = {"header_filter": {"header": {"name": COUNTRY, "present_match": True}}}
+    refused = {"or_filter": {"filters": [_status(made.refusal.status), _status(400)]}}
+    line = {
+        "id": _ID,
+        "at": "%START_TIME%",
+        "address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)%",
+        "method": "%REQ(:METHOD)%",
+        "path": "%PATH(NQ):200%",
+        "model": f"%DYNAMIC_METADATA({_READ}:model):200%",
+        "set": f"%REQ({COUNTRY})%",
+        "status": "%RESPONSE_CODE%",
+        "revision": made.revision[:12],
+    }
+    kind = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
+    return {
+        "name": "envoy.access_loggers.stdout",
+        "filter": _and(seen, refused),
+        "typed_config": {"@type": kind, "log_format": {"json_format": line}},
+    }
 
 
 def _said_unread() -> dict[str, Any]:

@@ -9,9 +9,11 @@ body that does not fit into HAProxy's buffer arrives cut, is no JSON then, and i
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
+from bailiwick.policy import Refusal
 from bailiwick.targets.edge import pages
 from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, READ_BYTES, EdgeOptions
 from bailiwick.targets.edge.plan import ALL, Plan
@@ -20,6 +22,8 @@ REFUSED: Final = "refused.map"
 MODELS: Final = "models.map"
 PAIRS: Final = "pairs.map"
 SCRIPT: Final = "bailiwick.lua"
+_ID: Final = "%[unique-id]"
+"""What names a refusal of HAProxy's own."""
 
 
 def blocks_file(blocks: Iterable[tuple[str, str]]) -> str:
@@ -56,29 +60,32 @@ def main(made: Plan, options: EdgeOptions) -> str:
         else ""
     )
 
+    refused = _answer(made.refusal.status, folder, "refused", pages.link(made.refusal))
     asking = f"""\
     http-request lua.bailiwick
-    http-request return status 503 content-type application/json file {folder}/down.json \
-unless {{ var(txn.bailiwick_answer) -m str permit }}
+    {_answer(503, folder, "down")} unless {{ var(txn.bailiwick_answer) -m str permit }}
 """
 
     def rules() -> str:
         return f"""\
 {clean}
+    unique-id-format edge_%[uuid()]
+    http-request set-var(txn.bailiwick_path) path
+    http-request set-var(txn.bailiwick_network) src,ipmask(24,48)
     http-request set-var(txn.bailiwick) src,map_ip({folder}/{REFUSED},ask)
-    http-request return status 403 content-type application/json file {folder}/refused.json \
-if {{ var(txn.bailiwick) -m str {ALL} }}
+    {refused} if {{ var(txn.bailiwick) -m str {ALL} }}
     http-request deny deny_status 400 if {{ path -m sub % }}
     http-request wait-for-body time 30s at-least {options.body_bytes} if METH_POST
-    http-request return status 413 content-type application/json file {folder}/too-large.json \
-if {{ req.body_size gt {options.body_bytes} }}
-{_models(folder) if options.models and made.classes else ""}\
+    {_answer(413, folder, "too-large")} if {{ req.body_size gt {options.body_bytes} }}
+{_models(folder, refused) if options.models and made.classes else ""}\
+    http-request set-log-level silent  # what the service refuses is on record there
 {asking if options.service else ""}\
 """
 
     return f"""\
 # Written by `bailiwick compile haproxy`: policy {made.policy}, revision {made.revision[:12]}.
 global
+    log stdout format raw local0
     tune.bufsize {options.body_bytes + 65536}
     tune.maxrewrite 32768
     tune.lua.session-timeout {options.patience_s + 30}s
@@ -92,6 +99,8 @@ defaults
     option http-buffer-request
 frontend models
     bind {options.listen}
+    log global
+    log-format {_log_line(made)}
 {trust}{rules()}\
     http-response set-header x-bailiwick-decision %[var(txn.bailiwick_decision)] \
 if {{ var(txn.bailiwick_decision) -m found }}
@@ -107,7 +116,39 @@ backend models
 """
 
 
-def _models(folder: str) -> str:
+def _answer(status: int, folder: str, page: str, link: str | None = None) -> str:
+    headers = [("x-bailiwick-decision", _ID), ("cache-control", "no-store")]
+    if link:
+        headers.append(("link", f"'{_verbatim(link)}'"))
+    said = " ".join(f"hdr {name} {value}" for name, value in headers)
+    return (
+        f"http-request return status {status} content-type application/json {said} "
+        f"lf-file {folder}/{page}.json"
+    )
+
+
+def _verbatim(text: str) -> str:
+    """Keep HAProxy from seeing a format in a text."""
+    return text.replace("%", "%%")
+
+
+def _log_line(made: Plan) -> str:
+    """Log what HAProxy refuses by itself, with the network of the address, not the address."""
+    words: Mapping[str, str] = {
+        "id": _ID,
+        "at": "%Ts",
+        "address": "%[var(txn.bailiwick_network)]",
+        "method": "%HM",
+        "path": "%[var(txn.bailiwick_path),json(utf8s)]",
+        "model": "%[var(txn.bailiwick_model),json(utf8s)]",
+        "set": "%[var(txn.bailiwick)]",
+        "status": "%ST",
+        "revision": made.revision[:12],
+    }
+    return f"'{json.dumps(words)}'"
+
+
+def _models(folder: str, answer: str) -> str:
     """Refuse models where they are named: by the path, in a header, in a small body."""
     seen = [
         ("path", "METH_GET"),
@@ -118,9 +159,10 @@ def _models(folder: str) -> str:
     refused = f"concat(:,txn.bailiwick_class),map_str({folder}/{PAIRS},ask) -m str refuse"
     return "".join(
         f"""\
-    http-request set-var(txn.bailiwick_class) {source},map_str({folder}/{MODELS},none) if {when}
-    http-request return status 403 content-type application/json file {folder}/refused.json \
-if {{ var(txn.bailiwick),{refused} }}
+    http-request set-var(txn.bailiwick_model) {source} if {when}
+    http-request set-var(txn.bailiwick_class) \
+var(txn.bailiwick_model),map_str({folder}/{MODELS},none) if {when}
+    {answer} if {{ var(txn.bailiwick),{refused} }}
 """
         for source, when in seen
     )
@@ -199,10 +241,13 @@ end)
 """
 
 
-def files() -> dict[str, str]:
-    """Give the pages that HAProxy answers by itself."""
-    return {
-        "refused.json": pages.refused(),
-        "down.json": pages.down(),
-        "too-large.json": pages.too_large(),
+def files(made: Plan) -> dict[str, str]:
+    """Give the pages that HAProxy answers by itself, with a place for the id."""
+    style = made.refusal
+    given: Refusal = replace(style, appeal=_verbatim(style.appeal) if style.appeal else None)
+    found = {
+        "refused": pages.refused(given, _ID),
+        "down": pages.down(_ID),
+        "too-large": pages.too_large(_ID),
     }
+    return {f"{name}.json": json.dumps(page) for name, page in found.items()}

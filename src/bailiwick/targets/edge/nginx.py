@@ -9,16 +9,24 @@ without a model, such as signing up, are asked about by ``auth_request``. No mod
 nginx's own.
 """
 
+import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
+from bailiwick.policy import Refusal
 from bailiwick.targets.edge import pages
 from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, EdgeOptions
 from bailiwick.targets.edge.plan import ALL, Plan
 
 REFUSED: Final = "refused.geo"
 PERMITTED: Final = "@bailiwick_permitted"
+_ID: Final = "edge_$request_id"
+"""What names a refusal of nginx's own."""
+_GIVEN: Final = "$bailiwick_x_bailiwick_decision"
+"""What names the service's."""
 ACTIONS: Final = "bailiwick-actions.conf"
+LOG: Final = "refusals.log"
 _OURS: Final = ("X-Bailiwick-Model", "X-Bailiwick-Features", "X-Bailiwick-Action")
 """Headers that no client may write."""
 _SET: Final = ("X-Bailiwick-Token", "X-Bailiwick-Address", "X-Bailiwick-Accel")
@@ -85,6 +93,18 @@ geo $bailiwick_set {{
     include {options.folder}/{REFUSED};
 }}
 {_models(made) if options.models and made.classes else ""}\
+# Refusals of nginx's own are logged with the network of the address, not the address.
+map $remote_addr $bailiwick_network {{
+    default "";
+    "~^([0-9]+[.][0-9]+[.][0-9]+)[.]" $1.0/24;
+    "~^([0-9a-f]+:[0-9a-f]+:[0-9a-f]+):" $1::/48;
+    "~^([0-9a-f]+(:[0-9a-f]+)?)::" $1::/48;
+}}
+map $bailiwick_selftest $bailiwick_logged {{
+    default 1;
+    yes 0;
+}}
+log_format bailiwick escape=json '{_log_line(made)}';
 {service if options.service else ""}\
 upstream bailiwick_models {{
     server {options.upstream};
@@ -135,6 +155,7 @@ def server(made: Plan, options: EdgeOptions) -> str:
 client_max_body_size {options.body_bytes};
 client_body_buffer_size 1m;
 location / {{
+    uninitialized_variable_warn off;
     error_page 403 = @bailiwick_refused;
     error_page 413 = @bailiwick_too_large;
     error_page 500 502 503 504 = @bailiwick_down;
@@ -143,19 +164,61 @@ location / {{
 {goes_on}\
 }}
 {_permitted(made) if options.service else ""}\
-location @bailiwick_refused {{
+{
+        _page(
+            "refused",
+            made.refusal.status,
+            pages.refused(_verbatim(made.refusal), _ID),
+            log=options.folder,
+            link=pages.link(made.refusal),
+        )
+    }\
+{_page("down", 503, pages.down(_ID))}\
+{_page("too_large", 413, pages.too_large(_ID))}\
+"""
+
+
+def _page(
+    name: str, status: int, page: pages.Page, log: str = "", link: str | None = None, id_: str = _ID
+) -> str:
+    blocked_by = f"    add_header Link '{link.replace('$', '%24')}' always;\n" if link else ""
+    logged = (
+        f"    access_log {log}/{LOG} bailiwick buffer=32k flush=1s if=$bailiwick_logged;\n"
+        if log
+        else ""
+    )
+    text = json.dumps(page).replace("\\", "\\\\").replace("'", "\\'")
+    return f"""\
+location @bailiwick_{name} {{
+    uninitialized_variable_warn off;
     default_type application/json;
-    return 403 '{pages.refused()}';
-}}
-location @bailiwick_down {{
-    default_type application/json;
-    return 503 '{pages.down()}';
-}}
-location @bailiwick_too_large {{
-    default_type application/json;
-    return 413 '{pages.too_large()}';
+{logged}\
+    add_header X-Bailiwick-Decision {id_} always;
+    add_header Cache-Control no-store always;
+{blocked_by}\
+    return {status} '{text}';
 }}
 """
+
+
+def _verbatim(style: Refusal) -> Refusal:
+    """Keep nginx from seeing variables in a text; there is no escape for their sign."""
+    return replace(style, appeal=style.appeal.replace("$", "%24") if style.appeal else None)
+
+
+def _log_line(made: Plan) -> str:
+    line = {
+        "id": _ID,
+        "at": "$time_iso8601",
+        "address": "$bailiwick_network",
+        "method": "$request_method",
+        "path": "$uri",
+        "model": "$http_x_model",
+        "set": "$bailiwick_set",
+        "status": "$status",
+        "revision": made.revision[:12],
+    }
+    return json.dumps(line)
 
 
 def _asking(options: EdgeOptions) -> str:
@@ -179,6 +242,7 @@ def _asking(options: EdgeOptions) -> str:
 def _permitted(made: Plan) -> str:
     return f"""\
 location {PERMITTED} {{
+    uninitialized_variable_warn off;
     # Reached only by the service's answer; what the models' server says is never followed here.
 {_forwarding(made, asked=True)}\
 }}
@@ -225,9 +289,11 @@ def actions(made: Plan, options: EdgeOptions) -> str:
     found = "".join(
         f"""\
 location = {path} {{
-    error_page 401 403 = @bailiwick_refused;
+    uninitialized_variable_warn off;
+    error_page 418 = @bailiwick_refused;  # no answer of anybody's
+    error_page 401 403 = @bailiwick_denied;
     error_page 500 502 503 504 = @bailiwick_down;
-    if ($bailiwick_set = {ALL}) {{ return 403; }}
+    if ($bailiwick_set = {ALL}) {{ return 418; }}
     auth_request /bailiwick-ask/{action};
 {saved}
 {_forwarding(made, asked=True, accel=False)}\
@@ -257,9 +323,13 @@ location = /bailiwick-ask/{action} {{
 """
         for action in sorted({action for _, action in options.actions})
     )
+    denied = _page(
+        "denied", made.refusal.status, pages.denied(_GIVEN), link=pages.link(made.refusal),
+        id_=_GIVEN,
+    )  # fmt: skip
     return (
         f"# Written by `bailiwick compile nginx`: policy {made.policy}, revision "
-        f"{made.revision[:12]}.\n{asked}{found}"
+        f"{made.revision[:12]}.\n{denied}{asked}{found}"
     )
 
 

@@ -17,7 +17,7 @@ from bailiwick.decision import DecisionTable, conditions_on
 from bailiwick.facts import NETWORKS, Fact
 from bailiwick.location import Everywhere, Said
 from bailiwick.places import countries, country_of, is_subdivision
-from bailiwick.policy import Rule, RuleEffect
+from bailiwick.policy import Refusal, Rule, RuleEffect
 from bailiwick.targets.edge.coverage import (
     ADDRESS,
     NETWORK,
@@ -71,6 +71,8 @@ class Plan:
     headers: tuple[str, ...]
     """Headers that obligations may send upstream, in lower case."""
     rules: tuple[RuleCoverage, ...]
+    refusal: Refusal
+    """How the policy wants a refusal worded."""
     until: datetime | None
     """When a rule begins or ends, or data grow too old: compile again."""
 
@@ -135,6 +137,7 @@ def plan(
         of=[sets[found] for found in settled],
         headers=tuple(sorted(headers)),
         rules=tuple(cover(table, at, any(settled), bodies=bodies, asks=asks)),
+        refusal=table.policy.refusal,
         until=min((edge for edge in edges if edge > at), default=None),
     )
 

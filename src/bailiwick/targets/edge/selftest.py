@@ -16,8 +16,6 @@ KEY: Final = "bw_self-test-without-an-account"
 NOWHERE: Final = "203.0.113.1"
 MOST: Final = 4
 """Addresses of each set that are asked for."""
-ANSWERED: Final = (401, 403)
-"""What the service says to a key, or a model, that does not exist."""
 _BODY: Final = '{"model":"self-test","max_tokens":1,"messages":[]}'
 
 
@@ -29,25 +27,29 @@ def requests(
     ``examples``: what an address is, to the address and the name of its set.
     """
     by_name = {one.name: one for one in made.classes}
-    answered = ANSWERED if asks else (204,)
+    denied = made.refusal.status
+    unknown = (401, 403, denied)
+    answered = unknown if asks else (204,)
     found: list[dict[str, Any]] = []
     for what, (address, name) in examples.items():
         classes = [by_name[one] for one in made.sets[name]]
         if name == ALL:
-            found.append(_refused(address, what))
+            found.append(_refused(denied, address, what))
         elif name == ASK:
             found.append(_asked(address, f"{what}: the service answers", *answered))
         for one in classes[:2]:
             path = f"{MODELS_PATH}{one.names[0]}"
-            found.append(_refused(address, f"{what}, {one.names[0]} by its path", path=path))
+            found.append(
+                _refused(denied, address, f"{what}, {one.names[0]} by its path", path=path)
+            )
             if bodies:
                 raw = _BODY.replace("self-test", one.names[0])
-                found.append(_refused(address, f"{what}, {one.names[0]}", body=raw))
+                found.append(_refused(denied, address, f"{what}, {one.names[0]}", body=raw))
     everything = [at for at, name in examples.values() if name == ALL]
     home = next((at for at, name in examples.values() if name == ASK), None)
     for address in everything[:1]:
         forged = {"x-geo-country": "US", "x-bailiwick-country": "US"}
-        found.append(_refused(address, "it says it is elsewhere", headers=forged))
+        found.append(_refused(denied, address, "it says it is elsewhere", headers=forged))
     forged = {"x-geo-country": "US"}
     found.append(_asked(NOWHERE, "no known place, and it says one", *answered, headers=forged))
     if home is not None and asks:
@@ -56,14 +58,14 @@ def requests(
             _asked(home, "a body that is no JSON", 400, body="{"),
             _asked(home, "a body that names no model", 400, body="{}"),
             _asked(home, "a body that names two models", 400, body='{"model":"a","model":"b"}'),
-            _asked(home, "another content type", *ANSWERED, headers={"content-type": "text/plain"}),
+            _asked(home, "another content type", *unknown, headers={"content-type": "text/plain"}),
             _asked(home, "a path that nobody listed", 404, path="/v1/files"),
         ]
     return found
 
 
-def _refused(address: str, note: str, **more: Any) -> dict[str, Any]:
-    one = _asked(address, f"{note}: refused", 403, **more)
+def _refused(status: int, address: str, note: str, **more: Any) -> dict[str, Any]:
+    one = _asked(address, f"{note}: refused", status, **more)
     return {**one, "says": "refused at the edge"}
 
 
