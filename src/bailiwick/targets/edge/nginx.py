@@ -21,12 +21,15 @@ from bailiwick.targets.edge.plan import ALL, Plan
 
 REFUSED: Final = "refused.geo"
 PERMITTED: Final = "@bailiwick_permitted"
-_ID: Final = "edge_$request_id"
+_ID: Final = "$bailiwick_id"
 """What names a refusal of nginx's own."""
+_NEW_ID: Final = "edge_$pid-$connection-$connection_requests-$msec"
+"""Nothing else costs as little: `$request_id` is random. It is set once, as the time goes on."""
 _GIVEN: Final = "$bailiwick_x_bailiwick_decision"
 """What names the service's."""
 ACTIONS: Final = "bailiwick-actions.conf"
 LOG: Final = "refusals.log"
+SELFTEST: Final = "bailiwick-selftest.conf"
 _OURS: Final = ("X-Bailiwick-Model", "X-Bailiwick-Features", "X-Bailiwick-Action")
 """Headers that no client may write."""
 _SET: Final = ("X-Bailiwick-Token", "X-Bailiwick-Address", "X-Bailiwick-Accel")
@@ -63,7 +66,7 @@ http {{
         # The self-test asks here: the same rules, and nothing is forwarded.
         listen {options.selftest};
         set $bailiwick_selftest yes;
-{_trust(("127.0.0.0/8", "::1"), 8)}        include {options.folder}/bailiwick-server.conf;
+{_trust(("127.0.0.0/8", "::1"), 8)}        include {options.folder}/{SELFTEST};
     }}
 }}
 """
@@ -99,10 +102,6 @@ map $remote_addr $bailiwick_network {{
     "~^([0-9]+[.][0-9]+[.][0-9]+)[.]" $1.0/24;
     "~^([0-9a-f]+:[0-9a-f]+:[0-9a-f]+):" $1::/48;
     "~^([0-9a-f]+(:[0-9a-f]+)?)::" $1::/48;
-}}
-map $bailiwick_selftest $bailiwick_logged {{
-    default 1;
-    yes 0;
 }}
 log_format bailiwick escape=json '{_log_line(made)}';
 {service if options.service else ""}\
@@ -143,8 +142,8 @@ def _sources() -> tuple[str, ...]:
     return ("path", *map(_var, MODEL_HEADERS))
 
 
-def server(made: Plan, options: EdgeOptions) -> str:
-    """Write what belongs into ``server { }``."""
+def server(made: Plan, options: EdgeOptions, log: str = "") -> str:
+    """Write what belongs into ``server { }``; ``log``: a file for refusals of nginx's own."""
     checks = [f"    if ($bailiwick_set = {ALL}) {{ return 403; }}"]
     if options.models and made.classes:
         checks += [f"    if ($bailiwick_refuse_{one}) {{ return 403; }}" for one in _sources()]
@@ -169,7 +168,7 @@ location / {{
             "refused",
             made.refusal.status,
             pages.refused(_verbatim(made.refusal), _ID),
-            log=options.folder,
+            log=log,
             link=pages.link(made.refusal),
         )
     }\
@@ -182,15 +181,12 @@ def _page(
     name: str, status: int, page: pages.Page, log: str = "", link: str | None = None, id_: str = _ID
 ) -> str:
     blocked_by = f"    add_header Link '{link.replace('$', '%24')}' always;\n" if link else ""
-    logged = (
-        f"    access_log {log}/{LOG} bailiwick buffer=32k flush=1s if=$bailiwick_logged;\n"
-        if log
-        else ""
-    )
+    logged = f"    access_log {log} bailiwick buffer=32k flush=1s;\n" if log else ""
     text = json.dumps(page).replace("\\", "\\\\").replace("'", "\\'")
     return f"""\
 location @bailiwick_{name} {{
     uninitialized_variable_warn off;
+    set {_ID} {_NEW_ID};
     default_type application/json;
 {logged}\
     add_header X-Bailiwick-Decision {id_} always;
