@@ -157,6 +157,20 @@ def test_an_appeal_works_while_suspended_and_is_decided_by_somebody_else(
     assert desk.open_cases(acme) == []
 
 
+@pytest.mark.parametrize("kind", ["own_network", "list", "document", "ownership.o", "nothing"])
+def test_an_appeal_declares_places_and_nothing_else_on_any_path(
+    database: Any, desk: Desk, acme: str, kind: str
+) -> None:
+    people.suspend(database, acme)
+    before = show_account(database, acme).evidence
+
+    with pytest.raises(InvalidInput, match=f"an appeal cannot declare `{kind}`"):
+        desk.submit_appeal(token(database), "let me be", {kind: ["8.8.8.0/24"]})
+
+    assert show_account(database, acme).evidence == before
+    assert desk.open_cases(acme, "appeal") == []
+
+
 def test_a_refused_appeal_has_one_further_look_by_a_third_person(
     database: Any, desk: Desk, acme: str
 ) -> None:

@@ -286,3 +286,13 @@ def test_a_hundred_at_once_share_few_transactions(url: str, accounts: AccountDat
 
 def test_json_is_what_is_answered(url: str) -> None:
     assert json.loads(post(url, b"{}").content)["error"]["message"]
+
+
+def test_a_cloud_event_of_the_future_is_refused_so_that_later_ones_count(
+    url: str, accounts: AccountDatabase
+) -> None:
+    refused = send(url, "kyc", cloud_event(1, time="2999-01-01T00:00:00Z"))
+    taken = send(url, "kyc", cloud_event(2))
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_event")
+    assert taken.json()["outcome"] == "applied"

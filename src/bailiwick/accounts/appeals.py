@@ -21,6 +21,8 @@ from bailiwick.policy import Review
 
 ROUNDS = 2
 MOST_CHARACTERS = 8000
+DECLARABLE = ("billing", "registered", "tax")
+"""Kinds of evidence that an appellant can state; a reviewer judges it."""
 _table = schema.appeals
 
 
@@ -84,7 +86,7 @@ def view(connection: Connection, token: str, at: int) -> AppealView:
 
 def to_submit(change: Change, token: str, text: str) -> Row[Any]:
     """Find the appeal that an objection is for. Raises what is in the way of it."""
-    if not text.strip() or len(text) > MOST_CHARACTERS:
+    if not text.strip() or len(text) > MOST_CHARACTERS or "\0" in text:
         raise InvalidInput.of(
             "the appeal says nothing, or too much", f"at most {MOST_CHARACTERS} characters"
         )

@@ -305,8 +305,11 @@ class Desk:
 def _declared(
     change: Change, account: str, evidence: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Check what an appellant states."""
+    """Check what an appellant states: a few kinds of places, and nothing else."""
     checks, now = Checks(), now_of(change)
+    for kind in evidence.keys() - set(appeals.DECLARABLE):
+        known = ", ".join(appeals.DECLARABLE)
+        checks.report(f"an appeal cannot declare `{kind[:40]}`", f"it can declare: {known}")
     said = (
         Statement(account, kind, tuple(values), "appeal", "T3", now)
         for kind, values in evidence.items()

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from bailiwick.accounts.sources import (
+    TOLERANCE,
     BadEvent,
     BadSignature,
     Event,
@@ -90,7 +91,10 @@ def make_webhooks_app(
         body = await _body(request, options.max_bytes)
         identity, at, signature = (_header(request, f"webhook-{part}") for part in SIGNED)
         verify_standard(body, identity, at, signature, sender.secrets, clock())
-        return await _take(inbox, read_cloud_event(read_json(body), name, sender.best_tier))
+        event = read_cloud_event(read_json(body), name, sender.best_tier)
+        if event.created_at > clock() + TOLERANCE:  # nothing later would count until then
+            raise BadEvent("`time` lies in the future")
+        return await _take(inbox, event)
 
     _answer_errors(app)
     return app

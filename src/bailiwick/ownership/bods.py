@@ -125,10 +125,10 @@ class BodsReader:
             if not isinstance(one, dict):
                 raise InvalidInput.of("an interest is not an object")
             kind = one.get("type", "unknownInterest")
-            if kind not in INTERESTS:
+            if not isinstance(kind, str) or kind not in INTERESTS:
                 raise InvalidInput.of(f"unknown interest `{_shown(kind)}`", "see BODS 0.4")
             how = one.get("directOrIndirect", "unknown")
-            if how not in {"direct", "indirect", "unknown"}:
+            if how not in ("direct", "indirect", "unknown"):
                 raise InvalidInput.of(f"`directOrIndirect` cannot be `{_shown(how)}`")
             share = _share(_typed(one, "share", dict))
             if _is_current(one, self.day):
@@ -258,8 +258,8 @@ def _day(value: Mapping[str, Any], key: str) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text[:10])
-    except (TypeError, ValueError):
+        return date.fromisoformat(text[:10] if isinstance(text, str) else "")
+    except ValueError:
         raise InvalidInput.of(f"`{key}` is not a date: `{_shown(text)}`", "as 2026-06-01") from None
 
 

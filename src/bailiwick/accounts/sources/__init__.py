@@ -12,6 +12,7 @@ from bailiwick.accounts.sources.inbox import Inbox, InboxFull, link_owner, take_
 from bailiwick.accounts.sources.oidc import Claims, Issuer, TokenReader
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.accounts.sources.signatures import (
+    TOLERANCE,
     BadSignature,
     standard_key,
     verify_standard,
@@ -22,7 +23,7 @@ from bailiwick.documents import NotJson, read_json
 
 __all__ = [
     "Address", "BadEvent", "BadSignature", "Claims", "Event", "Inbox", "InboxFull", "Issuer",
-    "NotJson", "Said", "TokenReader", "import_evidence", "link_owner", "phone_place",
+    "NotJson", "Said", "TOLERANCE", "TokenReader", "import_evidence", "link_owner", "phone_place",
     "read_address", "read_cloud_event", "read_json", "read_stripe_event", "standard_key",
     "take_in", "verify_standard", "verify_stripe",
 ]  # fmt: skip

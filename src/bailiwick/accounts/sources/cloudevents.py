@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bailiwick.accounts.sources.addresses import address_link, read_address
-from bailiwick.accounts.sources.events import BadEvent, Event, Said
+from bailiwick.accounts.sources.events import BadEvent, Event, Said, is_plain
 from bailiwick.accounts.sources.phones import phone_place
-from bailiwick.accounts.values import TIERS, Checks
+from bailiwick.accounts.values import PLACE_KINDS, TIERS, Checks
 from bailiwick.errors import InvalidInput
 
 TYPE = "bailiwick.evidence"
@@ -55,6 +55,8 @@ def read_said(given: Any, best_tier: str) -> Iterator[Said]:
     if not isinstance(kind, str) or tier not in TIERS:
         raise BadEvent("a statement needs a `kind`, and a `tier` of T1 to T4")
     tier = max(tier, best_tier)
+    if len(given.keys() & {"values", "address", "number"}) != 1:
+        raise BadEvent("a statement has one of `values`, `address` and `number`")
     if "address" in given:
         yield from _address(kind, given["address"], tier)
         return
@@ -79,14 +81,17 @@ def _links(data: Any, statements: list[Any]) -> Iterator[str]:
     if not isinstance(links, dict) or links.keys() - {"card", "payer"}:
         raise BadEvent("`data.links` has `card` and `payer`, and nothing else")
     for kind, value in links.items():
-        if not isinstance(value, str) or not 0 < len(value) <= 200:
+        if not is_plain(value, 200):
             raise BadEvent(f"`data.links.{kind}` is no text of at most 200 characters")
         yield f"{kind}:{value}"
 
 
 def _values(kind: str, given: Mapping[str, Any]) -> tuple[str, ...]:
     if "number" in given:
-        place = phone_place(given["number"]) if isinstance(given["number"], str) else None
+        number = given["number"]
+        if kind != "phone" or not isinstance(number, str):
+            raise BadEvent("`number` is the text of a statement of the kind `phone`")
+        place = phone_place(number)
         return (place,) if place else ()
     values = given.get("values")
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
@@ -95,8 +100,8 @@ def _values(kind: str, given: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _address(kind: str, given: Any, tier: str) -> Iterator[Said]:
-    if not isinstance(given, dict):
-        raise BadEvent("`address` is not an object")
+    if kind not in PLACE_KINDS or not isinstance(given, dict):
+        raise BadEvent("`address` is an object, in a statement of a kind that is a place")
     address = read_address(given)
     yield Said(kind, address.places, tier)
     if address.check:
@@ -105,7 +110,7 @@ def _address(kind: str, given: Any, tier: str) -> Iterator[Said]:
 
 def _text(body: Mapping[str, Any], key: str, longest: int) -> str:
     text = body.get(key)
-    if not isinstance(text, str) or not 0 < len(text) <= longest or not text.isprintable():
+    if not is_plain(text, longest):
         raise BadEvent(f"`{key}` is missing or is no plain text of at most {longest} characters")
     return text
 
@@ -113,8 +118,8 @@ def _text(body: Mapping[str, Any], key: str, longest: int) -> str:
 def _time(body: Mapping[str, Any]) -> datetime:
     try:
         at = datetime.fromisoformat(_text(body, "time", 40))
-    except ValueError:
+        if at.tzinfo is None:
+            raise BadEvent("`time` has no time zone")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadEvent("`time` is not a time such as 2026-07-01T12:00:00Z") from None
-    if at.tzinfo is None:
-        raise BadEvent("`time` has no time zone")
-    return at.astimezone(UTC)

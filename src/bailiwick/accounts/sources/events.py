@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class BadEvent(Exception):
     """The event cannot be read; ``str()`` of it says why, without anything personal."""
+
+
+def is_plain(value: object, longest: int) -> TypeGuard[str]:
+    """Whether it is a text that every database can hold: short, no control characters."""
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,12 @@ def _statement(database: AccountDatabase, row: Row, checks: Checks) -> Statement
     ]
     if missing:
         checks.report(f"`{missing[0]}` is missing")
-    if unknown or missing:
+    strange = [key for key in row if not _is_readable(row, key)]
+    for key in strange:
+        checks.report(f"`{key}` is not a text", "write numbers and words in quotes")
+    if {"value", "address"} <= row.keys():
+        checks.report("`value` and `address` say the same thing twice", "give one of them")
+    if unknown or missing or strange:
         return None
     flag = _text(row, "against_interest") or "no"
     if flag not in {"yes", "no"}:
@@ -107,10 +112,18 @@ def _statement(database: AccountDatabase, row: Row, checks: Checks) -> Statement
     )
 
 
+def _is_readable(row: Row, key: str) -> bool:
+    """Whether a value is of the type that its key has; only what may be left out may be null."""
+    value = row[key]
+    if key == "address":
+        return isinstance(value, dict)
+    return isinstance(value, str) or (value is None and key not in NEEDED)
+
+
 def _values(row: Row, checks: Checks) -> Iterator[str]:
     """Take the values: places with blanks between, a phone number, or the place of an address."""
     kind = _text(row, "kind")
-    if isinstance(row.get("address"), dict):
+    if "address" in row:
         places = read_address(row["address"]).places
         if not places:
             checks.report("the address names no country that is known")

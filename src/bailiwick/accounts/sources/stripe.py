@@ -7,12 +7,13 @@ of the network is no evidence, and a tax place that was inferred from an address
 already have is not counted again.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bailiwick.accounts.sources.addresses import address_link, read_address
-from bailiwick.accounts.sources.events import BadEvent, Event, Said
+from bailiwick.accounts.sources.events import BadEvent, Event, Said, is_plain
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.places import canonical
 
@@ -25,6 +26,8 @@ BANKS = ("us_bank_account", "sepa_debit", "bacs_debit", "au_becs_debit", "acss_d
 MOST_ID = 56
 """Longest id that still fits behind ``stripe:`` in the name of a source."""
 
+_OBJECT = re.compile(r"[A-Za-z0-9._:@-]+")
+
 Object = Mapping[str, Any]
 
 
@@ -34,9 +37,9 @@ def read_stripe_event(body: Any) -> Event:
     Raises ``BadEvent`` for what is no event.
     """
     identity, kind, created = (_field(body, key) for key in ("id", "type", "created"))
-    if not (isinstance(identity, str) and 0 < len(identity) <= 100 and identity.isprintable()):
+    if not is_plain(identity, 100):
         raise BadEvent("the event has no id")
-    if not (isinstance(kind, str) and 0 < len(kind) <= 100):
+    if not is_plain(kind, 100):
         raise BadEvent("the event has no type")
     if not (type(created) is int and 0 < created < 1 << 33):
         raise BadEvent("the event does not say when it was created")
@@ -47,7 +50,7 @@ def read_stripe_event(body: Any) -> Event:
     data = _mapping(_field(body, "data"))
     found = _mapping(data.get("object"))
     target = found.get("id")
-    if not (isinstance(target, str) and 0 < len(target) <= MOST_ID and target.isascii()):
+    if not (is_plain(target, MOST_ID) and _OBJECT.fullmatch(target)):
         raise BadEvent("the event has no object")
     before = _mapping(data.get("previous_attributes"))
     return Event(
@@ -151,7 +154,7 @@ def _links(found: Object) -> Iterator[str]:
     named += [("payer", mail.casefold()) for mail in (found.get("email"), details.get("email"))
               if isinstance(mail, str)]  # fmt: skip
     for kind, value in named:
-        if isinstance(value, str) and value:
+        if is_plain(value, 300):
             yield f"{kind}:{value}"
     for address in (found.get("address"), details.get("address")):
         if link := address_link(_mapping(address)):
@@ -169,12 +172,12 @@ def _owner(found: Object, kind: str) -> str | None:
 def _id(value: Any) -> str | None:
     """Read a reference: an id, or the object itself where it was expanded."""
     text = value.get("id") if isinstance(value, dict) else value
-    return text if isinstance(text, str) and 0 < len(text) <= 100 else None
+    return text if is_plain(text, 100) else None
 
 
 def _account(found: Object) -> str | None:
     name = _mapping(found.get("metadata")).get(ACCOUNT_KEY)
-    return name if isinstance(name, str) and 0 < len(name) <= 64 else None
+    return name if is_plain(name, 64) else None
 
 
 def _place(code: Any) -> str | None:
