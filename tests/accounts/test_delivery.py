@@ -111,6 +111,9 @@ class Hook(BaseHTTPRequestHandler):
             ({name.lower(): value for name, value in self.headers.items()}, body)
         )  # type: ignore[attr-defined]
         status, headers = self.server.answers.pop(0)  # type: ignore[attr-defined]
+        if status is None:
+            self.wfile.write(b"this is no answer\r\n")
+            return
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -175,15 +178,15 @@ def test_a_webhook_gets_a_signed_cloud_event_and_anything_but_success_is_tried_a
 ) -> None:
     url = f"http://127.0.0.1:{hook.server_port}/notices"
     webhook = Webhook(url, b"secret", clock)
-    hook.answers = [(500, {}), (302, {"location": url}), (204, {})]
+    hook.answers = [(500, {}), (302, {"location": url}), (None, {}), (204, {})]
 
     results = []
-    for _ in range(3):
+    for _ in range(4):
         results.append(deliver_notices(database, webhook))
         clock.move(hours=1)
 
-    assert results == [(0, 1), (0, 1), (1, 0)]
-    assert len(hook.got) == 3, "a redirect is not followed"
+    assert results == [(0, 1), (0, 1), (0, 1), (1, 0)]
+    assert len(hook.got) == 4, "a redirect is not followed"
     headers, body = hook.got[-1]
     stamp = headers["webhook-timestamp"]
     signed = f"{told.id}.{stamp}.".encode() + body

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 import people
-from bailiwick.accounts import Desk, NoSuchAppeal, schema, show_account
+from bailiwick.accounts import Desk, NoSuchAppeal, schema, show_account, sweep
 from bailiwick.accounts.engine import reading
 from bailiwick.accounts.machine import ADVERSE, TABLE, rows_between
 from bailiwick.accounts.values import ACCOUNT_STATUSES
@@ -189,6 +189,24 @@ def test_a_refused_appeal_has_one_further_look_by_a_third_person(
     assert not desk.appeal(told).may_submit
     with pytest.raises(InvalidInput, match="is refused already"):
         desk.submit_appeal(told, "third")
+
+
+def test_whoever_suspended_later_decides_no_appeal_about_what_came_before(
+    database: Any, desk: Desk, acme: str
+) -> None:
+    sweep(desk)
+    assert status(database, acme) == "restricted"
+    told = token(database)
+    people.suspend(database, acme)
+    desk.submit_appeal(told, "the restriction was wrong already")
+    (case,) = desk.open_cases(acme, "appeal")
+
+    for disposition in ("refused", "granted"):
+        with pytest.raises(InvalidInput, match="decided this before"):
+            desk.decide(case.id, disposition, by="ann", reason="no")
+    desk.decide(case.id, "granted", by="cid", reason="it was")
+
+    assert status(database, acme) == "active"
 
 
 def test_a_token_that_is_not_good_tells_nothing(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bailiwick.accounts import AccountDatabase, Directives, InForce
+from bailiwick.accounts.sources import import_evidence
 from bailiwick.errors import InvalidInput
 
 WHY = {"by": "ann", "reason": "a test"}
@@ -101,6 +102,19 @@ def test_what_is_over_stays_over_after_a_restart_with_a_clock_set_back(
     assert (ended, again) == (1, 0)
     assert place.store().in_force.approvals == frozenset()
     assert directives.exemptions(ended=True)[0].state == "ended"
+
+
+def test_an_import_says_how_late_it_is_as_every_change_does(
+    directives, database, place, clock, by
+) -> None:
+    database.add_account("Acme", id="acme", **by)
+    identity = exemption(directives, clock, days=1)
+    directives.approve_exemption(identity, by="ben")
+    clock.move(days=2)
+    import_evidence(database, "account,kind,value\nacme,billing,US\n", "e.csv", **by)
+    clock.move(days=-2)
+
+    assert place.store().in_force.approvals == frozenset()
 
 
 def test_a_clock_that_ran_ahead_can_be_reset_on_record(directives, place, clock) -> None:

@@ -8,11 +8,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from bailiwick.accounts import cases, documents, personal, schema
+from bailiwick.accounts import cases, documents, machine, personal, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.notices import token_hash
 from bailiwick.accounts.values import SamePerson, moment
@@ -138,13 +139,22 @@ def answer(change: Change, row: Row[Any], state: str, words: str) -> None:
 
 
 def refuse_same_person(change: Change, row: Row[Any]) -> None:
-    """Hold an appeal from whoever decided what it is about, or refused it before."""
+    """Hold an appeal from whoever decided what it is about or what came on top of it, or refused
+    it before.
+    """
     table = schema.transitions
-    moved = change.connection.execute(select(table).where(table.c.seq == row.transition_seq)).one()
+    adverse = change.connection.execute(
+        select(table.c.by, table.c.second).where(
+            (table.c.account_id == row.account_id)
+            & (table.c.seq >= row.transition_seq)
+            & table.c.target.in_(machine.ADVERSE)
+        )
+    )
     before = change.connection.execute(
         select(_table.c.decided_by).where(_table.c.transition_seq == row.transition_seq)
     ).scalars()
-    names = {name.casefold() for name in (moved.by, moved.second, *before) if name}
+    people = [*chain.from_iterable(adverse), *before]
+    names = {name.casefold() for name in people if name}
     if change.actor.casefold() in names:
         raise SamePerson.of(
             f"`{change.actor}` decided this before, and cannot decide the appeal",

@@ -25,7 +25,7 @@ class Change:
         """Take the next place in the sequence and write the history row."""
         seq = self.connection.execute(
             update(schema.counter)
-            .values(sequence=schema.counter.c.sequence + 1, latest_at=_later(self.at))
+            .values(sequence=schema.counter.c.sequence + 1, latest_at=later(self.at))
             .returning(schema.counter.c.sequence)
         ).scalar_one()
         self.connection.execute(
@@ -44,6 +44,7 @@ class Change:
         return int(seq)
 
 
-def _later(at: int) -> ColumnElement[int]:
+def later(at: int) -> ColumnElement[int]:
+    """Give the latest time of any change, this one included."""
     latest = schema.counter.c.latest_at
     return case((latest < at, at), else_=latest)

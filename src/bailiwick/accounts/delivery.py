@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
@@ -182,7 +183,7 @@ class Webhook:
             with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_S) as answer:
                 if not 200 <= answer.status < 300:
                     raise NotDelivered(f"the webhook answered {answer.status}")
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             raise NotDelivered(f"webhook: {_short(error)}") from None
 
 

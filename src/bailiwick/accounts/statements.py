@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from bailiwick.accounts import schema
-from bailiwick.accounts.change import CHANNEL, Change
+from bailiwick.accounts.change import CHANNEL, Change, later
 from bailiwick.accounts.values import AT_ONCE, Checks, milliseconds
 
 
@@ -111,7 +111,7 @@ def _reserve(change: Change, count: int) -> int:
     """Take the next places in the sequence; give the first."""
     last = change.connection.execute(
         update(schema.counter)
-        .values(sequence=schema.counter.c.sequence + count)
+        .values(sequence=schema.counter.c.sequence + count, latest_at=later(change.at))
         .returning(schema.counter.c.sequence)
     ).scalar_one()
     return int(last) - count + 1
