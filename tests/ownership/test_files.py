@@ -317,3 +317,19 @@ def test_the_chain_says_who_led_to_the_outcome_and_why() -> None:
     assert chain[0].reason == "listed as `x` (l.txt:1)"
     assert [(one.holder, one.outcome) for one in chain[-1].parts] == [("m", "yes"), ("x", "yes")]
     assert chain[-1].share.low[0] == Fraction(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("interest", "outcome"),
+    [("shareholding", "yes"), ("boardMember", "unknown_share"), ("unknownInterest", "unknown_share"),
+     ("unpublishedInterest", "unknown_share")],
+)  # fmt: skip
+def test_an_interest_that_is_no_share_is_ignored_and_an_unsaid_one_may_be_any(
+    interest: str, outcome: str
+) -> None:
+    made = bods(entity("a"), person("x"), holds("r", "x", "a", {"exact": 60}, interest=interest))
+
+    found = judge(made, rule(), {"x": "list:1"})
+
+    assert found.outcome("a") == outcome
+    assert found.ignored == (interest == "boardMember")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bailiwick.ownership import judge
 from ownership.graphs import judged, outcomes, owned, rule
+from ownership.test_files import bods, entity, holds
 
 CHAIN = "X50A, A50B, B50C, C50D, D50E, E50F"
 TABLE = [
@@ -92,3 +94,17 @@ def test_a_thousand_links_and_a_thousand_holders_are_no_trouble(method: str) -> 
 
 def _name(number: int) -> str:
     return "N" + "".join(chr(ord("A") + int(digit)) for digit in str(number))
+
+
+def test_somebody_is_found_by_id_else_by_identifier_else_by_the_whole_name() -> None:
+    names = {"A": "Alpha", "B": "A", "C": "Alpha", "X": "X"}
+    graph = bods(
+        *(entity(one, name=name) for one, name in names.items()), holds("r", "X", "A", None)
+    )
+    found = judge(graph, rule(), {})
+
+    assert "A" in found
+    assert "Alpha" not in found
+    assert found.find("A") == ["A"], "and not B, which is called so"
+    assert sorted(found.find("Alpha")) == ["A", "C"]
+    assert found.find("Alph") == []
