@@ -86,6 +86,42 @@ def test_the_class_of_a_finding_follows_from_kind_tier_and_company(
     assert found(*items) == flags
 
 
+def test_a_registry_is_independent_of_an_address_that_somebody_wrote_down() -> None:
+    """Two kinds are enough, and what an account writes twice is one of them."""
+    registry = [item("registered", "CA", 1), item("billing", "CA", 4), item("tax", "US", 4)]
+    together = [item("tax", "CA", 3), item("registered", "CA", 1)]
+    inside = [item("tax", "CA", 3), item("registered", "US", 2)]
+
+    assert ("geo.billing_country", "R") in found(*registry)
+    assert ("geo.tax_country", "S") in found(*together)
+    assert ("geo.tax_country", "R") in found(*inside)
+
+
+def test_what_one_declares_against_oneself_is_marked_and_what_others_say_is_not() -> None:
+    policy = people.policy(POLICY)
+
+    def marked(tier: int) -> list[bool]:
+        (flag,) = find_flags(policy, [item("billing", "CA", tier)], NOW)
+        return [one.as_dict().get("against_interest", False) is True for one in flag.facts]
+
+    assert [marked(tier) for tier in (1, 2, 3, 4)] == [[False], [False], [True], [False]]
+
+
+def test_a_finding_is_named_by_its_values_and_restricts_only_in_class_s() -> None:
+    policy = people.policy(POLICY)
+
+    def one(kind: str, value: str, tier: int, **more: Any) -> Any:
+        return find_flags(policy, [item(kind, value, tier, **more)], NOW)[0]
+
+    severe, mild = one("billing", "CA", 3), one("card", "CA", 2)
+    assert (severe.may_restrict, severe.asks_for_review) == (True, True)
+    assert (mild.may_restrict, mild.asks_for_review) == (False, True)
+    later = Item("billing", "CA", "s", 3, NOW + timedelta(days=1))
+    assert find_flags(policy, [later], NOW)[0].fingerprint == severe.fingerprint
+    others = [one("billing", "MX", 3), one("billing", "CA", 2), one("billing", "CA", 3, source="t")]
+    assert severe.fingerprint not in {other.fingerprint for other in [*others, mild]}
+
+
 def test_only_what_is_exact_may_suspend_at_once() -> None:
     policy = people.policy(POLICY)
 

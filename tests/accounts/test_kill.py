@@ -132,7 +132,7 @@ def token(database: Any, by: Any) -> str:
 
 def test_killed_in_an_appeal(place: Any, database: Any, token: str) -> None:
     def submit(mine: AccountDatabase) -> None:
-        people.desk(mine).submit_appeal(token, "we moved", {"billing": ["US"], "card": ["US"]})
+        people.desk(mine).submit_appeal(token, "we moved", {"billing": ["US"], "tax": ["US"]})
 
     for _ in points(place, submit):
         check_whole(database)
