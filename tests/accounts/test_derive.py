@@ -1,5 +1,6 @@
 """How what sources said becomes facts."""
 
+import json
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -196,9 +197,9 @@ def test_a_layout_says_at_every_moment_what_the_rules_say(
     entries: list[Any], labels: list[Any], now: int
 ) -> None:
     """A layout has shared parts; the rules applied at one moment are the oracle."""
-    said = [(f"{kind} {value} {source} {tier}", end) for kind, value, source, tier, end in entries]
-    said += [(f"labels {name}", end) for name, end in labels]
-    text = ";".join(f"{what} {'' if end is None else end}" for what, end in said)
+    said = [(tuple(what), end) for *what, end in entries]
+    said += [(("labels", name), end) for name, end in labels]
+    text = ",".join(json.dumps([*what, end]) for what, end in said)
     deriver = Deriver()
 
     layout, moments = [deriver.lay_out((text,) if text else (), now) for _ in range(2)][-1]
@@ -212,7 +213,7 @@ def test_a_layout_says_at_every_moment_what_the_rules_say(
 
 @given(st.lists(ENTRY, max_size=6), st.integers(1, 9), st.integers(1, 9))
 def test_time_alone_adds_no_place_of_a_better_tier(entries: list[Any], one: int, two: int) -> None:
-    said = [(f"{kind} {value} {source} {tier}", end) for kind, value, source, tier, end in entries]
+    said = [(what, end) for *what, end in entries]
     early, late = (
         profile(what for what, end in said if end is None or at < end) for at in sorted((one, two))
     )

@@ -150,8 +150,7 @@ def test_an_appeal_works_while_suspended_and_is_decided_by_somebody_else(
         with pytest.raises(InvalidInput, match="decided this before"):
             desk.decide(case.id, "granted", by=suspender, reason="oh well")
     decided = desk.decide(case.id, "granted", by="cid", reason="the lease proves it")
-    assert decided.moved is not None
-    assert decided.moved.number == 10
+    assert [one.number for one in decided.moved] == [10]
     assert status(database, acme) == "active"
     assert desk.appeal(told).answer == "the lease proves it"
     assert desk.open_cases(acme) == []
@@ -251,7 +250,7 @@ def test_a_review_keeps_access_and_is_decided_once(database: Any, desk: Desk, ac
     with pytest.raises(InvalidInput, match="extended already"):
         desk.extend(case, by="bob", reason="again")
 
-    assert desk.decide(case, "false_positive", by="bob", reason="fine").moved is not None
+    assert desk.decide(case, "false_positive", by="bob", reason="fine").moved
 
     assert status(database, acme) == "active"
     with pytest.raises(InvalidInput, match="decided already"):

@@ -105,12 +105,19 @@ class Life(RuleBasedStateMachine):
         if waiting:
             self.trying(lambda: self.desk.approve(waiting[which % len(waiting)].id, by=by))
 
-    @rule(by=PEOPLE, which=st.integers(0, 3), disposition=st.sampled_from(DISPOSITIONS))
-    def decide(self, by: str, which: int, disposition: str) -> None:
+    @rule(
+        by=PEOPLE,
+        which=st.integers(0, 3),
+        disposition=st.sampled_from(DISPOSITIONS),
+        account=st.none() | ACCOUNTS,
+    )
+    def decide(self, by: str, which: int, disposition: str, account: str | None) -> None:
         waiting = self.desk.open_cases()
         if waiting:
             case = waiting[which % len(waiting)].id
-            self.trying(lambda: self.desk.decide(case, disposition, by=by, reason="a test"))
+            self.trying(
+                lambda: self.desk.decide(case, disposition, by=by, reason="a test", account=account)
+            )
 
     @rule(by=PEOPLE, which=st.integers(0, 3))
     def refuse(self, by: str, which: int) -> None:
@@ -125,11 +132,17 @@ class Life(RuleBasedStateMachine):
             lambda: self.desk.open_review(account, "shadow.cluster", SIGN, by=by, reason="a test")
         )
 
-    @rule(account=ACCOUNTS, fingerprint=st.sampled_from("fg"))
-    def report_sign(self, account: str, fingerprint: str) -> None:
+    @rule(account=ACCOUNTS, other=ACCOUNTS, fingerprint=st.sampled_from("fg"))
+    def report_sign(self, account: str, other: str, fingerprint: str) -> None:
         self.trying(
             lambda: self.desk.report_sign(
-                [account], "shadow.cluster", SIGN, fingerprint=fingerprint, reason="a test"
+                [account, other],
+                "shadow.cluster",
+                SIGN[0],
+                signs=[fingerprint],
+                seen_at=self.now,
+                mute=timedelta(days=90),
+                reason="a test",
             )
         )
 

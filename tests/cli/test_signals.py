@@ -93,6 +93,54 @@ def test_signals_of_a_real_log_open_a_review_and_suspend_nobody(tmp_path: Path) 
     assert json.loads(judged.stdout)["cases"] == []
 
 
+def write_shared_log(folder: Path) -> None:
+    """Write what six accounts behind one rented machine leave behind in three days."""
+    moment = BEGIN
+
+    def clock() -> datetime:
+        return moment
+
+    log = AuditLog.open(folder / "audit", node="n1", worker="0", clock=clock)
+    for day in range(3):
+        for number in range(6):
+            moment = BEGIN + timedelta(days=day, minutes=number)
+            log.append_nowait(
+                {
+                    "kind": "decision", "id": f"dec_{day}_{number}", "account": f"a{number}",
+                    "key": f"key_{number}",
+                    "address": {"network": "192.0.2.0/24", "pseudonym": "2026-07.k:x"},
+                    "evidence": {"address": ["US"], "network": ["hosting"]},
+                }
+            )  # fmt: skip
+    log.close()
+
+
+def test_a_cluster_of_a_real_log_is_one_case_that_clears_them_all(tmp_path: Path) -> None:
+    write_shared_log(tmp_path)
+    (tmp_path / "policy.yaml").write_text("bailiwick: 1\nname: t\nrules: [{id: p, permit: '*'}]\n")
+    (tmp_path / "bailiwick.yaml").write_text("policy: policy.yaml\nsignals: {mute: 30d}\n")
+    for number in range(6):
+        bailiwick(tmp_path, "accounts", "add", f"A{number}", "--id", f"a{number}")
+    find = ("signals", "find", "audit", "--open-cases", "--json")
+
+    (case,) = json.loads(bailiwick(tmp_path, *find).stdout)["cases"]
+    shown = json.loads(bailiwick(tmp_path, "accounts", "case", case).stdout)
+    decide = ("accounts", "case", case, "--decide", "cleared", "--reason", "one firm")
+    one = bailiwick(tmp_path, *decide, "--account", "a3")
+    rest = bailiwick(tmp_path, *decide)
+    left = json.loads(bailiwick(tmp_path, "accounts", "cases", "--json").stdout)
+    again = json.loads(bailiwick(tmp_path, *find).stdout)
+
+    assert {about["account"]: about["status"] for about in shown["accounts"]} == {
+        f"a{number}": "in_review" for number in range(6)
+    }
+    assert "a3: in_review -> active" in one.stdout
+    assert "a4" not in one.stdout
+    assert rest.stdout.count("in_review -> active") == 5
+    assert left["cases"] == []
+    assert again["cases"] == []
+
+
 def test_declared_networks_and_thresholds_of_the_settings_lower_what_stands_out(
     tmp_path: Path,
 ) -> None:

@@ -3,11 +3,13 @@
 import base64
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+import people
 from console.running import BY, Running
 from console.test_admin import WHY, account, suspend
 
@@ -83,6 +85,34 @@ def test_notes_are_kept_with_a_case_and_erased_with_the_account(running: Running
     history = running.ask("vic", "GET", f"/accounts/{name}").json()["history"]
     assert "spoke to" not in str(history)
     assert any(one["what"] == "case.noted" for one in history)
+
+
+def test_a_cluster_is_cleared_for_one_account_and_then_for_the_rest(running: Running) -> None:
+    names = [account(running, f"pooled-{number}") for number in range(3)]
+    office = people.desk(running.accounts)
+    case = office.report_sign(
+        names, "shadow.cluster", {"kind": "shadow.cluster"}, signs=["s"], seen_at=office.now(),
+        mute=timedelta(days=90), reason="records",
+    )  # fmt: skip
+    decision = {"disposition": "cleared", **WHY}
+
+    (listed,) = running.ask("vic", "GET", f"/cases?account={names[2]}").json()
+    viewer = running.ask("vic", "POST", f"/cases/{case}/decide", decision)
+    stranger = running.ask(
+        "rea", "POST", f"/cases/{case}/decide", {**decision, "account": "two-people"}
+    )
+    one = running.ask("rea", "POST", f"/cases/{case}/decide", {**decision, "account": names[1]})
+    between = running.ask("vic", "GET", f"/cases/{case}").json()
+    rest = running.ask("rea", "POST", f"/cases/{case}/decide", decision)
+
+    assert (listed["id"], listed["accounts"]) == (case, 3)
+    assert (viewer.status_code, stranger.status_code) == (403, 422)
+    assert [moved["account"] for moved in one.json()["moved"]] == [names[1]]
+    assert [(about["status"], about["disposition"]) for about in between["accounts"]] == [
+        ("in_review", None), ("active", "cleared"), ("in_review", None),
+    ]  # fmt: skip
+    assert [moved["account"] for moved in rest.json()["moved"]] == [names[0], names[2]]
+    assert running.ask("vic", "GET", f"/cases?account={names[0]}").json() == []
 
 
 def test_a_document_comes_with_an_appeal_and_only_a_commitment_is_on_record(

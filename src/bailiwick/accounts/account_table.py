@@ -7,10 +7,12 @@ that changes, and whoever reads sees all of it or nothing. Accounts added later 
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from heapq import merge
+from itertools import accumulate, chain, islice, pairwise, repeat
+from operator import lt
 from typing import Final, NamedTuple
 
 from bailiwick.accounts.derive import Layout, Moments
@@ -20,6 +22,8 @@ NOBODY: Final = -1
 """In place of the number of an account or of a parent: there is none."""
 LASTING: Final = 0xFFFFFFFF
 """In the low half of a state, in place of where its moments begin: nothing of it expires."""
+_TOGETHER: Final = 4096
+"""Texts that are decoded at a time."""
 
 
 class Standing(NamedTuple):
@@ -44,10 +48,18 @@ class Texts:
     def __getitem__(self, place: int) -> str:
         return str(self._block[self._ends[place] : self._ends[place + 1]], "ascii")
 
-    def append(self, text: str) -> None:
-        """Add one at the end."""
-        self._block += text.encode("ascii")
-        self._ends.append(len(self._block))
+    def __iter__(self) -> Iterator[str]:
+        for begin in range(0, len(self), _TOGETHER):
+            ends = self._ends[begin : begin + _TOGETHER + 1]
+            block = str(self._block[ends[0] : ends[-1]], "ascii")
+            for start, end in pairwise(end - ends[0] for end in ends):
+                yield block[start:end]
+
+    def extend(self, texts: Sequence[str]) -> None:
+        """Add some at the end."""
+        begin = len(self._block)
+        self._block += "".join(texts).encode("ascii")
+        self._ends.extend(islice(accumulate(map(len, texts), initial=begin), 1, None))
 
 
 class AccountTable:
@@ -97,6 +109,10 @@ class AccountTable:
         added = sorted(self._added.values(), key=self.identity)
         return merge(range(len(self._ids)), added, key=self.identity)
 
+    def identities(self) -> Iterator[str]:
+        """Give the ids that ``numbers`` gives numbers of; quickest where nothing was added."""
+        return map(self.identity, self.numbers()) if self._added else iter(self._ids)
+
     def above(self, number: int) -> Iterator[int]:
         """Give the numbers of an account's organisations, nearest first."""
         while (number := self.parents[number]) != NOBODY:
@@ -126,7 +142,8 @@ class AccountTable:
         number = self.number(identity)
         if number == NOBODY:
             above = NOBODY if parent is None else self.number(parent)
-            self._append(above, standing, moments, lone=parent is None)
+            self.parents.append(above)
+            self.states.append(self._state(standing, moments, lone=parent is None))
             self._added_ids.append(identity)
             self._added[identity] = len(self._ids) + len(self._added)  # last: readers begin here
             return
@@ -135,10 +152,6 @@ class AccountTable:
             self.left += len(self.moments(before))
             lone = self.parents[number] == NOBODY
             self.states[number] = self._state(standing, moments, lone=lone)
-
-    def _append(self, parent: int, standing: Standing, moments: Moments, *, lone: bool) -> None:
-        self.parents.append(parent)
-        self.states.append(self._state(standing, moments, lone=lone))
 
     def _state(self, standing: Standing, moments: Moments, *, lone: bool) -> int:
         # a layout stays, since its standing does, and so does the number that names it
@@ -163,18 +176,32 @@ class AccountFilling:
         self._children = array("I")
         self._parents = Texts()
 
+    def state(self, standing: Standing, moments: Moments, *, lone: bool) -> int:
+        """Make the state of an account; ``lone``: it has no organisation. What lasts (``LASTING``)
+        has one state, however often it is made.
+        """
+        return self._table._state(standing, moments, lone=lone)
+
     def add(self, identity: str, parent: str | None, standing: Standing, moments: Moments) -> int:
         """Take in one account; returns its number."""
-        table, number = self._table, len(self._table)
-        if identity <= self._last:
-            raise ValueError(f"`{identity}` comes out of order")
-        self._last = identity
-        if parent is not None:
-            self._children.append(number)
-            self._parents.append(parent)
-        table._ids.append(identity)
-        table._append(NOBODY, standing, moments, lone=parent is None)
+        number = len(self._table)
+        self.extend([identity], [parent], [self.state(standing, moments, lone=parent is None)])
         return number
+
+    def extend(
+        self, ids: Sequence[str], parents: Sequence[str | None], states: Iterable[int]
+    ) -> None:
+        """Take in accounts."""
+        table, number = self._table, len(self._table)
+        if not all(map(lt, chain([self._last], ids), ids)):
+            raise ValueError(f"accounts come out of order after `{self._last}`")
+        self._last = ids[-1]
+        children = [place for place, parent in enumerate(parents) if parent is not None]
+        self._children.extend(number + place for place in children)
+        self._parents.extend([str(parents[place]) for place in children])
+        table._ids.extend(ids)
+        table.parents.extend(repeat(NOBODY, len(ids)))
+        table.states.extend(states)
 
     def table(self) -> AccountTable:
         """Give the table, now that every parent is known."""

@@ -14,19 +14,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from bailiwick.facts import STATUSES, Fact
 
-Entry = tuple[str, int | None]
-"""``KIND VALUE SOURCE TIER`` of a current item, or ``labels NAME``; and when it expires
-(milliseconds, ``None``: never). Text, because most accounts have the same few, and equal text is
-recognised before it is taken apart."""
+Said = tuple[Any, ...]
+"""Kind, value, source and tier of a current item, or ``labels`` and a name."""
+Entry = tuple[Said, int | None]
+"""What is said, and when it expires (milliseconds, ``None``: never)."""
 
-SEPARATOR = ";"
-"""Between entries that the database has put together; no name has one."""
+SEPARATOR = ","
+"""Between entries that the database has put together: a JSON array each, the expiry last."""
 
 LABELS = "labels"
+
+_read = msgspec.json.Decoder(list[list[str | int | None]]).decode
 
 
 class Evidence(NamedTuple):
@@ -70,13 +74,13 @@ class Deriver:
     def lay_out(self, texts: tuple[str, ...], now: int) -> tuple[Layout, Moments]:
         """Lay out what the account is known for, from ``now`` on.
 
-        Each text is entries as the database wrote them: ``SAID EXPIRY;...``, the expiry empty
-        for what does not expire.
+        Each text is entries as the database wrote them. Most accounts have the same few, and equal
+        text is recognised before it is taken apart.
         """
         found = self._lasting.get(texts)
         if found is not None:
             return found, ()
-        entries = [_entry(text) for joined in texts for text in joined.split(SEPARATOR)]
+        entries = [_entry(one) for joined in texts for one in _read(f"[{joined}]")]
         ends = {end for _, end in entries if end is not None}
         moments = sorted(end for end in ends if end > now)
         layout, ranks = self._shape(_ranked(entries, moments), len(moments))
@@ -107,14 +111,14 @@ class Deriver:
         layout = tuple(profiles)
         return self._layouts.setdefault(layout, layout), tuple(ranks[:-1])
 
-    def _profile(self, said: tuple[str, ...]) -> Profile:
+    def _profile(self, said: tuple[Said, ...]) -> Profile:
         made = profile(said)
         return self._profiles.setdefault((made.evidence, made.labels), made)
 
 
-def _entry(text: str) -> Entry:
-    said, _, expires_at = text.rpartition(" ")
-    return said, int(expires_at) if expires_at else None
+def _entry(row: Sequence[Any]) -> Entry:
+    *said, expires_at = row
+    return tuple(said), expires_at
 
 
 def _ranked(entries: Sequence[Entry], moments: Sequence[int]) -> Sequence[Entry]:
@@ -124,16 +128,15 @@ def _ranked(entries: Sequence[Entry], moments: Sequence[int]) -> Sequence[Entry]
     return [(said, rank[end]) for said, end in entries if end in rank]
 
 
-def profile(said: Iterable[str]) -> Profile:
+def profile(said: Iterable[Said]) -> Profile:
     """Weigh what is said at one moment."""
     items: list[Evidence] = []
     labels: set[str] = set()
-    for text in said:
-        kind, value, *of = text.split(" ")
+    for kind, value, *of in said:
         if kind == LABELS:
             labels.add(value)
         else:
-            items.append(Evidence(kind, value, of[0], int(of[1])))
+            items.append(Evidence(kind, value, *of))
     evidence = best(items)
     return Profile(candidates(evidence), frozenset(labels), evidence)
 

@@ -6,12 +6,12 @@ the table, the four eyes and the notices hold on every path.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from bailiwick.accounts import appeals, cases, documents, machine, personal, schema
+from bailiwick.accounts import appeals, cases, detected, documents, machine, personal, schema
 from bailiwick.accounts.appeals import AppealView
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase, find_account
@@ -22,10 +22,7 @@ from bailiwick.accounts.moves import (
     Moved,
     Rules,
     approve,
-    is_muted,
-    move_by_detector,
     move_by_person,
-    mute,
     now_of,
     refuse,
 )
@@ -36,7 +33,11 @@ from bailiwick.accounts.wording import REASONS
 from bailiwick.errors import InvalidInput
 from bailiwick.policy import Policy
 
-FAVOURABLE = {"cleared", "false_positive", "not_proven"}
+LIFTED = {
+    cases.REVIEW: {machine.IN_REVIEW},
+    cases.RESTRICTION: {machine.RESTRICTED, machine.SUSPENDED},
+}
+"""The statuses that a case of a queue is about, and that end when it is cleared."""
 CLEARING_CODE = {
     "cleared": "review.cleared",
     "false_positive": "review.false_positive",
@@ -50,8 +51,8 @@ class Decided:
 
     case: str
     disposition: str
-    moved: Moved | None
-    """What it did to the account's status, if anything."""
+    moved: tuple[Moved, ...]
+    """What it did to the statuses of its accounts."""
 
 
 class Desk:
@@ -82,13 +83,15 @@ class Desk:
     ) -> Moved:
         """Change a status for a person, or propose it where it takes two.
 
-        ``code`` is a reason code, ``reason`` the person's own words. Raises ``InvalidInput`` with
-        what is in the way.
+        ``code`` is a reason code, ``reason`` the person's own words, ``case`` what it follows from.
+        Raises ``InvalidInput`` with what is in the way.
         """
         checks = Checks()
         checks.status(status)
         with self.database.changing(by, reason, checks) as change:
             row = find_account(change.connection, account)
+            if case is not None:
+                cases.find_account(change.connection, case, account)
             return move_by_person(change, row, status, code, self.rules, case=case)
 
     def approve(self, proposal: str, *, by: str, reason: str = "approved") -> Moved:
@@ -130,7 +133,10 @@ class Desk:
         _check_code(code)
         with self.database.changing(by, reason) as change:
             row = find_account(change.connection, account)
-            case = self._open_review(change, account, code, facts)
+            case = cases.open_case(
+                change, account, cases.REVIEW, code, facts, self.rules.policy.review,
+                revision=self.rules.revision,
+            )  # fmt: skip
             if row.status == machine.ACTIVE:
                 move_by_person(change, row, machine.IN_REVIEW, code, self.rules, case=case)
             return case
@@ -139,43 +145,26 @@ class Desk:
         self,
         accounts: Sequence[str],
         code: str,
-        facts: Sequence[Mapping[str, object]],
+        fact: Mapping[str, object],
         *,
-        fingerprint: str,
+        signs: Sequence[str],
+        seen_at: datetime,
+        mute: timedelta,
         reason: str,
     ) -> str | None:
-        """Ask for one review of what a detector saw; returns the case.
+        """Ask for one review of what a detector saw of these accounts; returns the case.
 
-        It is filed under the first account, which is in review from then on if it is active, with
-        access as before; the histories of the others name it.
-        ``fingerprint`` names what was seen: ``None`` is returned, and nothing opened, where a
-        person has judged the same of that account not long ago.
+        Each of them that is active is in review from then on, with access as before.
+        ``signs`` name what was seen, and cleared they are muted for ``mute``. ``None`` is returned,
+        and nothing opened, where all of it was judged of all of them (``mutes``). ``fact`` is told
+        of each, so it names none of the others.
         """
         _check_code(code)
-        first, *others = accounts
         with self.database.automating(reason) as change:
-            for account in accounts:
-                find_account(change.connection, account)
-            if is_muted(change, first, fingerprint):
-                return None
-            case = self._open_review(change, first, code, facts, fingerprint, others)
-            row = find_account(change.connection, first)
-            move_by_detector(change, row, code, facts, self.rules, case)
-            return case
-
-    def _open_review(
-        self,
-        change: Change,
-        account: str,
-        code: str,
-        facts: Sequence[Mapping[str, object]],
-        fingerprint: str | None = None,
-        beside: Sequence[str] = (),
-    ) -> str:
-        return cases.open_case(
-            change, account, cases.REVIEW, code, facts, self.rules.policy.review,
-            revision=self.rules.revision, fingerprint=fingerprint, beside=beside,
-        )  # fmt: skip
+            return detected.report(
+                change, accounts, code, fact, self.rules,
+                signs=signs, seen_at=seen_at, mute=mute,
+            )  # fmt: skip
 
     def open_cases(
         self, account: str | None = None, queue: str | None = None
@@ -188,6 +177,11 @@ class Desk:
         """Read one case."""
         with reading(self.database.engine) as connection:
             return cases.find_case(connection, identity)
+
+    def case_accounts(self, identity: str) -> list[cases.CaseAccount]:
+        """List the accounts that a case is about, and what was decided of each."""
+        with reading(self.database.engine) as connection:
+            return cases.accounts_of(connection, identity)
 
     def take(self, case: str, *, by: str) -> None:
         """Take a case: a person looks at it now."""
@@ -209,21 +203,22 @@ class Desk:
         with self.database.changing(by, reason) as change:
             cases.extend(change, case, self.rules.policy.review)
 
-    def decide(self, case: str, disposition: str, *, by: str, reason: str) -> Decided:
+    def decide(
+        self, case: str, disposition: str, *, by: str, reason: str, account: str | None = None
+    ) -> Decided:
         """Decide a case: ``cleared``, ``false_positive``, ``not_proven`` lift what it is about;
         ``confirmed`` leaves it; an appeal is ``granted`` or ``refused``.
+
+        ``account``: decide it for that one of its accounts, and leave it open for the others.
         """
         with self.database.changing(by, reason) as change:
             row = cases.find_case(change.connection, case)
             _check_disposition(row, disposition)
+            about = _still_open(change, row, account)
             if row.queue == cases.APPEAL:
                 return self._decide_appeal(change, row, disposition)
-            moved = self._lift(change, row, disposition) if disposition in FAVOURABLE else None
-            if disposition in FAVOURABLE and row.fingerprint is not None:
-                mute(change, row.account_id, {row.fingerprint}, self.rules)
-            if cases.find_case(change.connection, case).state == "open":
-                cases.close(change, case, disposition)
-            return Decided(case, disposition, moved)
+            moved = [self._decide_for(change, row, one, disposition) for one in about]
+            return Decided(case, disposition, tuple(one for one in moved if one is not None))
 
     # -- appeals -------------------------------------------------------------------------------
 
@@ -280,22 +275,26 @@ class Desk:
         assert row is not None  # noqa: S101 - a case of this queue is opened with its appeal
         appeals.refuse_same_person(change, row)
         appeals.answer(change, row, disposition, change.reason)
-        cases.close(change, case.id, disposition)
-        moved = None
+        cases.close(change, case.id, case.account_id, disposition, self.rules.policy.review)
         account = find_account(change.connection, case.account_id)
-        if disposition == "granted" and account.status in {machine.SUSPENDED, machine.RESTRICTED}:
+        if disposition == "granted" and account.status in LIFTED[cases.RESTRICTION]:
             moved = move_by_person(
                 change, account, machine.ACTIVE, "appeal.granted", self.rules, on_appeal=True
             )
-        return Decided(case.id, disposition, moved)
+            return Decided(case.id, disposition, (moved,))
+        return Decided(case.id, disposition, ())
 
-    def _lift(self, change: Change, case: Row[Any], disposition: str) -> Moved | None:
-        account = find_account(change.connection, case.account_id)
-        lifted = {machine.IN_REVIEW, machine.RESTRICTED, machine.SUSPENDED}
-        if account.status not in lifted:
+    def _decide_for(
+        self, change: Change, case: Row[Any], account: str, disposition: str
+    ) -> Moved | None:
+        """Decide a case for one account. It stays in review while another review is open."""
+        cases.close(change, case.id, account, disposition, self.rules.policy.review)
+        row = find_account(change.connection, account)
+        others = cases.open_cases(change.connection, account, case.queue)
+        if disposition not in cases.FAVOURABLE or row.status not in LIFTED[case.queue] or others:
             return None
         code = CLEARING_CODE[disposition]
-        return move_by_person(change, account, machine.ACTIVE, code, self.rules, case=case.id)
+        return move_by_person(change, row, machine.ACTIVE, code, self.rules, case=case.id)
 
     def now(self) -> datetime:
         """Ask the database's clock."""
@@ -319,13 +318,27 @@ def _declared(
     return rows
 
 
+def _still_open(change: Change, case: Row[Any], account: str | None) -> list[str]:
+    """Name the accounts that a decision is for."""
+    if account is None:
+        about = cases.accounts_of(change.connection, case.id)
+        return [one.account for one in about if one.state == "open"]
+    found = cases.find_account(change.connection, case.id, account)
+    if found.state != "open":
+        raise InvalidInput.of(
+            f"case `{case.id}` is decided already for `{account}`: {found.disposition}"
+        )
+    return [account]
+
+
 def _check_code(code: str) -> None:
     if code not in REASONS:
         raise InvalidInput.of(f"unknown reason code `{code[:80]}`")
 
 
 def _check_disposition(row: Row[Any], disposition: str) -> None:
-    known = {"granted", "refused"} if row.queue == cases.APPEAL else {*FAVOURABLE, "confirmed"}
+    on_appeal = {"granted", "refused"}
+    known = on_appeal if row.queue == cases.APPEAL else {*cases.FAVOURABLE, "confirmed"}
     if disposition not in known:
         raise InvalidInput.of(
             f"a case of the queue `{row.queue}` cannot be `{disposition}`",

@@ -7,8 +7,10 @@ stand beside in an array. What is added later is in a dict; what dies is marked 
 
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, chain
-from typing import Final, Literal
+from itertools import chain
+from typing import Final
+
+import numpy as np
 
 HALF: Final = 16
 """Bytes of a digest that find a key."""
@@ -96,34 +98,37 @@ class KeyTable:
 class KeyFilling:
     """Makes a table out of keys that come in any order."""
 
-    def __init__(self, count: int) -> None:
-        """``count``: about how many there will be."""
-        bits = min((count // TOGETHER).bit_length(), _BITS)
-        self._shift = _BITS - bits
-        self._halves = [bytearray() for _ in range(1 << bits)]
-        self._numbers = [array("I") for _ in range(1 << bits)]
-        self._expiries = [array("q") for _ in range(1 << bits)]
-        self._expire = False
+    def __init__(self, together: int = TOGETHER) -> None:
+        """``together``: how many halves begin alike, about."""
+        self._together = together
+        self._halves = bytearray()
+        self._numbers = array("I")
+        self._expiries = array("q")
 
-    def add(self, half: bytes, number: int, expires_at: int | None) -> None:
-        """Take in one key."""
-        bucket = (half[0] << 8 | half[1]) >> self._shift
-        self._halves[bucket] += half
-        self._numbers[bucket].append(number)
-        self._expiries[bucket].append(NEVER if expires_at is None else expires_at)
-        self._expire = self._expire or expires_at is not None
+    def extend(
+        self, halves: Iterable[bytes], numbers: Iterable[int], expiries: Iterable[int | None]
+    ) -> None:
+        """Take in keys: half of each digest, their accounts' numbers, when they expire."""
+        self._halves += b"".join(halves)
+        self._numbers.extend(numbers)
+        self._expiries.extend([NEVER if at is None else at for at in expiries])
 
     def table(self) -> KeyTable:
         """Give the table."""
-        begins = array("I", accumulate(map(len, self._halves), initial=0))
-        made = KeyTable(b"".join(self._halves), begins, _joined("I", self._numbers), self._shift)
-        if self._expire:
-            made.expiries = _joined("q", self._expiries)
+        count = len(self._numbers)
+        bits = min((count // self._together).bit_length(), _BITS)
+        halves = np.frombuffer(self._halves, np.dtype((np.void, HALF)))
+        beginnings = np.frombuffer(self._halves, ">u2")[:: HALF // 2] >> (_BITS - bits)
+        order = np.argsort(beginnings.astype(np.uint16), kind="stable")
+        each = np.bincount(beginnings, minlength=1 << bits)
+        begins = np.concatenate(([0], np.cumsum(each))) * HALF
+        made = KeyTable(
+            halves[order].tobytes(),
+            array("I", begins.astype(np.uint32).tobytes()),
+            array("I", np.frombuffer(self._numbers, np.uint32)[order].tobytes()),
+            _BITS - bits,
+        )
+        expiries = np.frombuffer(self._expiries, np.int64)
+        if (expiries != NEVER).any():
+            made.expiries = array("q", expiries[order].tobytes())
         return made
-
-
-def _joined(kind: Literal["I", "q"], parts: Iterable["array[int]"]) -> "array[int]":
-    whole = array(kind)
-    for part in parts:
-        whole.extend(part)
-    return whole

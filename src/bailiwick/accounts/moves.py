@@ -1,7 +1,7 @@
 """Change a status: by the table, with its reason, facts, notice and policy, in one transaction."""
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Row, insert, select, update
 from bailiwick.accounts import cases, machine, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.flags import Flag
+from bailiwick.accounts.mutes import Sign, mute
 from bailiwick.accounts.notices import TOLD, Told, add_notice, as_json
 from bailiwick.accounts.standing import Standing, read_standing, situation, standing_flags
 from bailiwick.accounts.steps import Step, next_step
@@ -171,29 +172,6 @@ def now_of(change: Change) -> Any:
     return moment(change.at)
 
 
-def mute(change: Change, account: str, fingerprints: Collection[str], rules: Rules) -> None:
-    """Hold what stands now against the account no more, as long as the evidence stays the same."""
-    latest = change.connection.execute(select(schema.counter.c.sequence)).scalar_one()
-    for fingerprint in sorted(fingerprints):
-        change.connection.execute(
-            insert(schema.mutes).values(
-                account_id=account,
-                fingerprint=fingerprint,
-                until_at=change.at + rules.policy.review.mute_s * 1000,
-                by=change.actor,
-                seq=latest,
-            )
-        )
-
-
-def is_muted(change: Change, account: str, fingerprint: str) -> bool:
-    """Whether a person has judged this of the account, and it is not long ago."""
-    table = schema.mutes
-    which = (table.c.account_id == account) & (table.c.fingerprint == fingerprint)
-    found = select(table.c.id).where(which & (table.c.until_at > change.at))
-    return change.connection.execute(found).first() is not None
-
-
 def _propose(change: Change, standing: Standing, target: str, code: str, case: str | None) -> Moved:
     table = schema.proposals
     waiting = change.connection.execute(
@@ -346,31 +324,39 @@ def _follow_up(
     case: str | None,
 ) -> str | None:
     """Open or end the cases that go with a change, and mute what a person has judged."""
+    review = rules.policy.review
     if told.target in {machine.RESTRICTED, machine.SUSPENDED, machine.IN_REVIEW}:
         queue = cases.REVIEW if told.target == machine.IN_REVIEW else cases.RESTRICTION
-        if queue == cases.RESTRICTION:
-            cases.close_all(change, told.account, "confirmed", (cases.REVIEW,))
+        signs = [Sign(flag.fingerprint)] if flag else []
+        if queue == cases.RESTRICTION:  # whoever clears it clears what it took over
+            signs += cases.close_all(change, told.account, "confirmed", (cases.REVIEW,), review)
+        elif case is not None and cases.is_open_for(change.connection, case, told.account):
+            return case
         return cases.open_case(
             change,
             told.account,
             queue,
             told.code,
             told.facts,
-            rules.policy.review,
+            review,
             finding=flag.finding if flag else None,
-            fingerprint=flag.fingerprint if flag else None,
+            signs=signs,
             revision=rules.revision,
         )
     if told.target == machine.ACTIVE and standing.status != machine.PENDING:
         superseded = told.code == "evidence.superseded"
         if not superseded:
             flags = standing_flags(standing, rules.policy, now_of(change))
-            mute(change, standing.id, {flag.fingerprint for flag in flags}, rules)
+            mute(change, standing.id, {Sign(flag.fingerprint) for flag in flags}, review)
         disposition = "not_proven" if told.code == "review.not_proven" else "cleared"
-        cases.close_all(change, told.account, disposition, cases.QUEUES)
+        cases.close_all(
+            change, told.account, disposition, cases.QUEUES, review, judged=not superseded
+        )
     if told.target in {machine.CLOSED, machine.TERMINATED}:
         disposition = "confirmed" if told.target == machine.TERMINATED else "not_proven"
-        cases.close_all(change, told.account, disposition, (cases.REVIEW, cases.RESTRICTION))
+        cases.close_all(
+            change, told.account, disposition, (cases.REVIEW, cases.RESTRICTION), review
+        )
     return case
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, func, select
 
 from bailiwick.accounts import machine, schema
 from bailiwick.accounts.cases import APPEAL
@@ -29,6 +29,7 @@ class TransparencyReport:
     """Of the first three, the ones that no person decided."""
     by_reason: dict[str, int]
     reviews_opened: int
+    """Accounts that were looked at: a cluster counts each of its own."""
     reviews_decided: dict[str, int]
     """By disposition."""
     appeals_submitted: int
@@ -44,11 +45,13 @@ def transparency_report(engine: Engine, since: datetime, until: datetime) -> Tra
     """Count what happened from ``since`` on and before ``until``."""
     begin, end = milliseconds(since), milliseconds(until)
     moved, cases, appeals = schema.transitions, schema.cases, schema.appeals
+    about = schema.case_accounts
     with reading(engine) as connection:
         count = partial(_count, connection, begin, end)
         steps = count(moved.c.at, moved.c.source, moved.c.target, moved.c.by, moved.c.code)
-        opened = count(cases.c.opened_at, cases.c.queue)
-        decided = count(cases.c.decided_at, cases.c.queue, cases.c.disposition)
+        of_case = about.c.case_id == cases.c.id
+        opened = count(about.c.added_at, cases.c.queue, where=of_case)
+        decided = count(about.c.decided_at, cases.c.queue, about.c.disposition, where=of_case)
         late = count(cases.c.breached_at)
         submitted = count(appeals.c.submitted_at)
         states = count(appeals.c.decided_at, appeals.c.state)
@@ -87,10 +90,17 @@ def transparency_report(engine: Engine, since: datetime, until: datetime) -> Tra
 
 
 def _count(
-    connection: Connection, begin: int, end: int, at: Column[int], *by: Column[Any]
+    connection: Connection,
+    begin: int,
+    end: int,
+    at: Column[int],
+    *by: Column[Any],
+    where: ColumnElement[bool] | None = None,
 ) -> Counter[tuple[Any, ...]]:
     """Count rows of which ``at`` lies in a time, by some of their columns."""
     query = select(*by, func.count()).where((at >= begin) & (at < end)).group_by(*by)
+    if where is not None:
+        query = query.where(where)
     return Counter({tuple(row[:-1]): row[-1] for row in connection.execute(query)})
 
 

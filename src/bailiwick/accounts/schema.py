@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
@@ -175,7 +175,6 @@ cases = Table(
     Column("priority", Integer, nullable=False),
     Column("code", String(64), nullable=False),
     Column("finding", String(64), nullable=True),
-    Column("fingerprint", String(64), nullable=True),
     Column("facts", Text, nullable=False),
     Column("revision", String(64), nullable=True),
     Column("opened_at", BigInteger, nullable=False),
@@ -193,8 +192,35 @@ cases = Table(
     Column("decided_at", BigInteger, nullable=True),
     Column("decision_reason", String(500), nullable=True),
 )
-"""Work for people. ``facts`` (JSON) is the evidence as it was when the case was opened; ``look_by``
-and ``decide_by`` are the service level; ``lapses_at``: when it closes as not proven by itself."""
+"""Work for people. ``account_id``: the first account that it is about (``case_accounts`` has all).
+``facts`` (JSON) is the evidence as it was when the case was opened, and what detectors saw since;
+``look_by`` and ``decide_by`` are the service level; ``lapses_at``: when it closes as not proven by
+itself. It ends with the last of its accounts, and what was decided then stands here."""
+
+case_accounts = Table(
+    "case_accounts",
+    metadata,
+    Column("case_id", String(40), ForeignKey("cases.id"), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), primary_key=True),
+    Column("added_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("disposition", String(16), nullable=True),
+    Column("decided_by", String(64), nullable=True),
+    Column("decided_at", BigInteger, nullable=True),
+    Column("decision_reason", String(500), nullable=True),
+)
+"""The accounts that a case is about: one, or all of a cluster. Each can be decided by itself."""
+
+case_signs = Table(
+    "case_signs",
+    metadata,
+    Column("case_id", String(40), ForeignKey("cases.id"), primary_key=True),
+    Column("account_id", String(64), ForeignKey("accounts.id"), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("mute_s", BigInteger, nullable=True),
+)
+"""What a case holds against each of its accounts, and so what its decision mutes. ``mute_s``: for
+how long; NULL: as the policy says."""
 
 appeals = Table(
     "appeals",
@@ -265,7 +291,7 @@ mutes = Table(
     Column("by", String(64), nullable=False),
     Column("seq", BigInteger, nullable=False),
 )
-"""Findings that a person has judged: on the same evidence automation does not raise them again."""
+"""What a person has judged: the same of the same account is not raised again (``mutes``)."""
 
 confirmations = Table(
     "confirmations",
@@ -363,6 +389,7 @@ Index("ix_transitions_at", transitions.c.at)
 Index("ix_proposals_state", proposals.c.state, proposals.c.account_id)
 Index("ix_cases_state", cases.c.state, cases.c.queue, cases.c.priority)
 Index("ix_cases_account", cases.c.account_id)
+Index("ix_case_accounts_account", case_accounts.c.account_id, case_accounts.c.state)
 Index("ix_appeals_account", appeals.c.account_id)
 Index("ix_notices_due", notices.c.sent_at, notices.c.next_at)
 Index("ix_personal_account", personal.c.account_id, personal.c.kind)

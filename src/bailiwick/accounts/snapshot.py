@@ -154,7 +154,7 @@ class Snapshot:
     def tidied(self) -> "Snapshot":
         """Give the same in tables without anything added. It takes seconds for a million."""
         accounts, members = self.accounts, AccountFilling()
-        keys, numbers = KeyFilling(self.keys.live), array("I", bytes(4 * len(self.accounts)))
+        keys, numbers = KeyFilling(), array("I", bytes(4 * len(self.accounts)))
         for number in accounts.numbers():
             parent = accounts.parents[number]
             numbers[number] = members.add(
@@ -164,7 +164,7 @@ class Snapshot:
                 accounts.moments(accounts.states[number]),
             )
         for half, number, expires_at in self.keys:
-            keys.add(half, numbers[number], expires_at)
+            keys.extend([half], [numbers[number]], [expires_at])
         return Snapshot(self.instance, self.sequence, members.table(), keys.table(), self.deriver)
 
     def _set(self, identity: str, records: Mapping[str, Record]) -> None:

@@ -250,9 +250,11 @@ def _muted(connection: Connection, accounts: Iterable[str], at: datetime) -> Map
 
 
 def _lapses_at(connection: Connection, accounts: Iterable[str]) -> Mapping[str, set[int]]:
-    table = schema.cases
-    query = select(table.c.account_id, table.c.lapses_at).where(
-        (table.c.state == "open") & table.c.lapses_at.is_not(None)
+    case, about = schema.cases, schema.case_accounts
+    query = (
+        select(about.c.account_id, case.c.lapses_at)
+        .join(case, case.c.id == about.c.case_id)
+        .where((about.c.state == "open") & case.c.lapses_at.is_not(None))
     )
     return _gathered(_of(connection, query, accounts))
 

@@ -209,10 +209,10 @@ def cases(
         )
         return
     say_table(
-        ["case", "account", "queue", "priority", "code", "assignee", "late"],
+        ["case", "account", "accounts", "queue", "priority", "code", "assignee", "late"],
         (
             (
-                one.id, one.account_id, one.queue, str(one.priority), one.code,
+                one.id, one.account_id, str(one.accounts), one.queue, str(one.priority), one.code,
                 one.assignee or "", "yes" if one.breached_at else "",
             )
             for one in rows
@@ -242,6 +242,9 @@ def case(
     ] = None,
     take: Annotated[bool, typer.Option("--take", help="Look at it yourself.")] = False,
     extend: Annotated[bool, typer.Option("--extend", help="Give it more time, once.")] = False,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Decide it for that one of its accounts.")
+    ] = None,
     reason: Why = "",
 ) -> None:
     """Show a case with its evidence; take, extend or decide it."""
@@ -250,12 +253,13 @@ def case(
     if extend:
         office.extend(case, by=by(), reason=reason)
     if decide is not None:
-        decided = office.decide(case, decide, by=by(), reason=reason)
+        decided = office.decide(case, decide, by=by(), reason=reason, account=account)
         say(f"{escape(case)}: {decided.disposition}")
-        if decided.moved is not None:
-            _say_moved(decided.moved)
+        for moved in decided.moved:
+            _say_moved(moved)
         return
-    say_json(_case(office.case(case)))
+    about = [asdict(one) for one in office.case_accounts(case)]
+    say_json({**_case(office.case(case)), "accounts": about})
 
 
 @app.command()

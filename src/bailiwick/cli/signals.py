@@ -66,7 +66,8 @@ def find(
     unavailable = [
         *([NO_CELLS] if not detector.located else []), *([NO_ACCOUNTS] if accounts is None else [])
     ]  # fmt: skip
-    cases = _open(found, desk(config, database, secret, policy)) if open_cases else []
+    office = desk(config, database, secret, policy) if open_cases else None
+    cases = _open(found, office, _thresholds(config)) if office else []
     if as_json:
         say_json(
             {"signals": [_plain(one) for one in found], "cases": cases, "unavailable": unavailable}
@@ -160,17 +161,15 @@ def thresholds_of(said: SignalSettings) -> Thresholds:
 RENAMED = {"apart": "apart_km", "travel_speed": "travel_km_h"}
 
 
-def _open(found: list[Signal], office: Desk) -> list[str]:
+def _open(found: list[Signal], office: Desk, at: Thresholds) -> list[str]:
     """Ask for one review for every account that a signal names, and one for a whole cluster."""
     cases = set()
     for one in found:
         if one.level == "review":
-            facts = {"kind": one.code, "at": one.at.isoformat(), **one.facts}
-            if len(one.accounts) > 1:
-                facts["accounts"] = list(one.accounts)
+            fact = {"kind": one.code, "at": one.at.isoformat(), **one.facts}
             case = office.report_sign(
-                one.accounts, one.code, [facts],
-                fingerprint=one.fingerprint, reason="signals in the records",
+                one.accounts, one.code, fact, signs=one.signs, seen_at=one.at, mute=at.mute,
+                reason="signals in the records",
             )  # fmt: skip
             cases.add(case)
     return sorted(case for case in cases if case is not None)

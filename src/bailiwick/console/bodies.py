@@ -117,6 +117,8 @@ class Decision(Body):
     """How a case ends."""
 
     disposition: str = Field(max_length=40)
+    account: Id | None = None
+    """Decide it for that one of its accounts, and leave it open for the others."""
 
 
 class NewOrder(Body):

@@ -76,6 +76,7 @@ def case(case: Identity, desk: AnyDesk, _by: Viewer) -> dict[str, Any]:
     """Show a case with its evidence, and of an appeal what the appellant wrote."""
     return {
         **_row(desk.case(case)),
+        "accounts": [asdict(one) for one in desk.case_accounts(case)],
         "appellant_words": desk.appellant_words(case),
         "documents": [asdict(one) for one in desk.documents(case)],
         "notes": [asdict(one) for one in desk.notes(case)],
@@ -114,9 +115,9 @@ def extend(case: Identity, body: Body, desk: AnyDesk, by: Reviewer) -> None:
 
 @router.post("/cases/{case}/decide")
 def decide(case: Identity, body: Decision, desk: AnyDesk, by: Reviewer) -> dict[str, Any]:
-    """Decide a case, or answer an appeal."""
-    done = desk.decide(case, body.disposition, by=by, reason=body.reason)
-    moved = _moved(done.moved) if done.moved else None
+    """Decide a case, for all of its accounts or for one; or answer an appeal."""
+    done = desk.decide(case, body.disposition, by=by, reason=body.reason, account=body.account)
+    moved = [_moved(one) for one in done.moved]
     return {"case": done.case, "disposition": done.disposition, "moved": moved}
 
 

@@ -515,6 +515,9 @@ class SignalSettings(_Section):
     """Accounts of different organisations with one card or payer that make a cluster."""
     alike: float = Field(default=0.6, gt=0, le=1)
     """Share of their active ten minutes that accounts have in common who are active together."""
+    mute: Duration = written("90d")
+    """How long what a reviewer has cleared is not raised again of the same account. A sign keeps
+    what was set when it was raised."""
     most_keys: Count = 200_000
     """Keys and accounts that are remembered; the ones that are idle longest are forgotten."""
     most_links: Count = 200_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
@@ -44,6 +45,8 @@ class Thresholds:
     """Accounts of different organisations that pay with one card, or by one payer."""
     alike: float = 0.6
     """Accounts are active together when they share that much of their ten-minute windows."""
+    mute: timedelta = timedelta(days=90)
+    """What a reviewer has cleared is not raised again so long."""
     most_keys: int = 200_000
     """Keys and accounts that are remembered; the ones that are idle longest are forgotten."""
     most_links: int = 200_000

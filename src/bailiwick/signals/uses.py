@@ -50,10 +50,14 @@ class Signal:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def fingerprint(self) -> str:
-        """Name what was seen, so that it is not raised again once a person has judged it."""
-        said = json.dumps([self.code, self.facts.get("by")])
-        return hashlib.sha256(said.encode()).hexdigest()
+    def signs(self) -> tuple[str, ...]:
+        """Name what was seen, so that it is not raised again once a person has judged it: the
+        detector, and of a cluster each kind of link. A further kind of link is news.
+        """
+        kinds = self.facts.get("by")
+        parts = [[one] for one in kinds] if kinds else [None]
+        said = (json.dumps([self.code, part]) for part in parts)
+        return tuple(hashlib.sha256(one.encode()).hexdigest() for one in said)
 
 
 def uses_of(records: Iterable[Record]) -> Iterator[Use]:
