@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 import people
 from bailiwick.accounts import Desk, confirm, impact, schema, show_account, sweep
 from bailiwick.accounts.engine import reading
+from bailiwick.accounts.moves import move_by_steps
 from bailiwick.accounts.standing import read_standing, read_standings
 from bailiwick.errors import InvalidInput
 
@@ -275,6 +276,21 @@ def test_automation_suspends_only_so_many_in_an_hour(database: Any, clock: Any, 
     assert (first.moved, first.capped) == ({"suspended": 2}, 3)
     assert (second.moved, second.capped) == ({}, 3)
     assert third.moved == {"suspended": 2}
+
+
+def test_what_a_person_did_after_the_plan_stands(database: Any, desk: Desk, by: Any) -> None:
+    for name in "abc":
+        add(database, name, by, billing="CA")
+    planned = impact(desk).steps
+    people.close(database, "b")
+    database.set_evidence("c", "billing", ["US"], **by)
+
+    with database.batching("a test") as batch:
+        done, capped = move_by_steps(batch, planned, desk.rules, 5)
+
+    assert [step.account for step in done] == ["a"]
+    assert capped == 0
+    assert [status(database, name) for name in "abc"] == ["restricted", "closed", "active"]
 
 
 def test_the_report_counts_what_happened(database: Any, desk: Desk, clock: Any, by: Any) -> None:

@@ -31,7 +31,7 @@ PEOPLE = {
 }
 ORIGIN = "https://console.example"
 BY = {"actor": "tester", "reason": "a test"}
-PATIENCE_S = 100
+PATIENCE_S = 300
 
 
 def free_port() -> int:
@@ -131,9 +131,17 @@ class Running:
         deliver_notices(self.accounts, outbox)
         return outbox.notices
 
+    def restart(self, *which: str) -> None:
+        self._end()
+        self.start(*which)
+
     def stop(self) -> None:
+        self._end()
+        self.accounts.close()
+
+    def _end(self) -> None:
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
         for process in self._processes:
             process.wait(30)
-        self.accounts.close()
+        self._processes.clear()

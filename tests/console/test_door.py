@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bailiwick.accounts import AccountDatabase
 from bailiwick.console import hash_password
 from bailiwick.console.access import Door
 from bailiwick.console.oidc import Oidc, OidcOptions
 from bailiwick.console.people import People, Person, read_people
-from bailiwick.console.sessions import Sessions
 from bailiwick.documents import parse_document
 from bailiwick.errors import InvalidInput
 from people import POLICY
@@ -67,20 +66,6 @@ def test_the_command_prints_a_line_that_lets_somebody_in() -> None:
     assert found.verify("bob", "correct horse") is None
 
 
-def test_a_session_ends_when_idle_and_when_old() -> None:
-    now = [0.0]
-    sessions = Sessions(timedelta(minutes=10), timedelta(hours=1), lambda: now[0])
-    person = Person("ann", "viewer")
-    idle, old = sessions.begin(person), sessions.begin(person)
-
-    for _ in range(6):
-        now[0] += 599
-        assert sessions.find(old) == person
-    assert sessions.find(idle) is None
-    now[0] += 599
-    assert sessions.find(old) is None
-
-
 @pytest.fixture
 def oidc(tmp_path: Path) -> Oidc:
     public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key()))
@@ -117,11 +102,16 @@ def test_an_id_token_that_is_not_good_lets_nobody_in(oidc: Oidc, bad: dict[str, 
     assert oidc.verify("a.b.c") is None
 
 
-def test_an_id_token_with_the_name_of_a_local_user_lets_nobody_in(oidc: Oidc) -> None:
+def test_an_id_token_with_the_name_of_a_local_user_lets_nobody_in(
+    oidc: Oidc, tmp_path: Path
+) -> None:
     local = {"name": "U-1", "role": "viewer", "hash": hash_password("long enough it is")}
 
-    assert Door(lambda: people(local), oidc).find(signed()) is None
-    assert Door(lambda: People({}), oidc).find(signed()) == Person("u-1", "approver")
+    database = AccountDatabase.open(f"sqlite:///{tmp_path}/a.db", tmp_path / "secret", create=True)
+
+    assert Door(lambda: people(local), database, oidc).find(signed()) is None
+    assert Door(lambda: People({}), database, oidc).find(signed()) == Person("u-1", "approver")
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from bailiwick.later import later
 if TYPE_CHECKING:
     from bailiwick.accounts.announce import announce
     from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
+    from bailiwick.accounts.attempts import Attempts
     from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
     from bailiwick.accounts.delivery import (
         Folder,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         list_accounts,
         show_account,
     )
+    from bailiwick.accounts.logins import Login, Logins
     from bailiwick.accounts.machine import TABLE
     from bailiwick.accounts.moves import Moved
     from bailiwick.accounts.notices import token_hash
@@ -92,6 +94,7 @@ __all__ = [
     "AccountView",
     "AccountsUnavailable",
     "AppealView",
+    "Attempts",
     "Decided",
     "Desk",
     "Directives",
@@ -106,6 +109,8 @@ __all__ = [
     "Impact",
     "KeyRow",
     "KeySecret",
+    "Login",
+    "Logins",
     "LabelRow",
     "Mail",
     "Moved",
@@ -152,6 +157,7 @@ if not TYPE_CHECKING:
         {
             "announce": ("announce",),
             "appeals": ("AppealView", "NoSuchAppeal"),
+            "attempts": ("Attempts",),
             "cases": ("DISPOSITIONS", "QUEUES"),
             "delivery": (
                 "Folder",
@@ -177,6 +183,7 @@ if not TYPE_CHECKING:
                 "list_accounts",
                 "show_account",
             ),
+            "logins": ("Login", "Logins"),
             "machine": ("TABLE",),
             "moves": ("Moved",),
             "notices": ("token_hash",),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bailiwick.accounts import mutes, personal, schema
 from bailiwick.accounts.change import Change
@@ -30,6 +30,12 @@ URGENT, HIGH, NORMAL = 1, 2, 3
 NOTED = "case.noted"
 MOST_NOTE = 4000
 _table, _about = schema.cases, schema.case_accounts
+_OPEN, _ADD = insert(_table), insert(_about)
+_LATE = (
+    update(_table)
+    .where(_table.c.id == bindparam("case"))
+    .values(breached_at=bindparam("at"), priority=URGENT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,25 @@ def open_case(
     if same and queue != APPEAL:
         mutes.hold(change, same[0].id, account, signs)
         return str(same[0].id)
+    return new_case(
+        change, account, queue, code, facts, review,
+        finding=finding, signs=signs, revision=revision,
+    )  # fmt: skip
+
+
+def new_case(
+    change: Change,
+    account: str,
+    queue: str,
+    code: str,
+    facts: Sequence[Mapping[str, object]],
+    review: Review,
+    *,
+    finding: str | None = None,
+    signs: Sequence[Sign] = (),
+    revision: str | None = None,
+) -> str:
+    """Open a case of an account that has none in this queue."""
     identity = f"case_{secrets.token_hex(8)}"
     within = {REVIEW: review.decide_s, RESTRICTION: review.decide_s, APPEAL: review.appeal_s}
     row = {
@@ -95,9 +120,9 @@ def open_case(
         "lapses_at": change.at + review.not_proven_s * 1000 if queue == REVIEW else None,
         "state": "open",
     }
-    change.connection.execute(insert(_table).values(row))
+    change.write(_OPEN, row)
     _add(change, identity, account)
-    mutes.hold(change, identity, account, signs)
+    mutes.keep(change, identity, account, signs)
     change.record(account, "case.opened", {"case": identity, "queue": queue, "code": code})
     return identity
 
@@ -124,9 +149,8 @@ def add_facts(change: Change, case: str, fact: Mapping[str, object]) -> None:
 
 
 def _add(change: Change, case: str, account: str) -> None:
-    change.connection.execute(
-        insert(_about).values(case_id=case, account_id=account, added_at=change.at, state="open")
-    )
+    row = {"case_id": case, "account_id": account, "added_at": change.at, "state": "open"}
+    change.write(_ADD, row)
 
 
 def accounts_of(connection: Connection, case: str) -> list[CaseAccount]:
@@ -313,11 +337,7 @@ def breach(change: Change) -> int:
         )
     ).all()
     for identity, account in late:
-        change.connection.execute(
-            update(_table)
-            .where(_table.c.id == identity)
-            .values(breached_at=change.at, priority=URGENT)
-        )
+        change.write(_LATE, {"case": identity, "at": change.at})
         change.record(account, "case.late", {"case": identity})
     return len(late)
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from bailiwick.accounts import personal, schema
-from bailiwick.accounts.change import Change
+from bailiwick.accounts.change import Batch, Change
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading, writing
 from bailiwick.accounts.keys import SHOWN, KeySecret, NewKey, key_id, new_raw_key
 from bailiwick.accounts.machine import FIRST_STATUSES
@@ -42,6 +42,8 @@ class AccountDatabase:
         self._engine = engine
         self._secret = secret
         self._clock = clock
+        self.authenticated: str | None = None
+        """What shows that people are who they say; every history row of theirs has it."""
 
     @classmethod
     def open(
@@ -266,13 +268,22 @@ class AccountDatabase:
         reason = checks.words("the reason", reason, 500)
         checks.finish()
         with writing(self._engine) as connection:
-            yield Change(connection, milliseconds(self._clock()), actor, reason)
+            now = milliseconds(self._clock())
+            yield Change(connection, now, actor, reason, self.authenticated)
 
     @contextmanager
     def automating(self, reason: str) -> Iterator[Change]:
         """Begin a transaction of automation."""
         with writing(self._engine) as connection:
             yield Change(connection, milliseconds(self._clock()), AUTOMATION, reason)
+
+    @contextmanager
+    def batching(self, reason: str) -> Iterator[Batch]:
+        """Begin a transaction of automation that changes many accounts at once."""
+        with self.automating(reason) as change:
+            batch = Batch.of(change)
+            yield batch
+            batch.finish()
 
     def _refuse_taken(self, connection: Connection, identity: str) -> None:
         table = schema.accounts

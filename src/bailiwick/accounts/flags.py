@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bailiwick.decision import accepts_place, contradictions
+from bailiwick.decision import Contradiction, accepts_place, contradictions
 from bailiwick.facts import Fact
 from bailiwick.policy import Finding, Policy, Rule
 
@@ -173,10 +173,11 @@ def _of_finding(
     items: Sequence[Item],
     at: datetime,
 ) -> Iterator[Flag]:
+    contrary = contradictions(permit, facts_of(known))
     made = [
-        *_places(permit, known),
+        *_places(contrary, known),
         *_own_places(permit, known),
-        *_ownership(permit, known),
+        *_ownership(permit, contrary, known),
         *_lists(known),
         *_weak(known),
         *_expired(permit, known, items, at),
@@ -197,9 +198,11 @@ def _of_finding(
 Made = tuple[str, str, Grade, tuple[Item, ...], bool]
 
 
-def _places(permit: Rule, known: Mapping[str, tuple[Item, ...]]) -> Iterator[Made]:
+def _places(
+    contrary: Sequence[Contradiction], known: Mapping[str, tuple[Item, ...]]
+) -> Iterator[Made]:
     """Compare the places that the permit asks about."""
-    for found in contradictions(permit, facts_of(known)):
+    for found in contrary:
         if found.fact not in CODES:
             continue
         items = known[found.fact]
@@ -222,8 +225,10 @@ def _own_places(permit: Rule, known: Mapping[str, tuple[Item, ...]]) -> Iterator
             yield code, kind, Grade.REVIEW, items, False
 
 
-def _ownership(permit: Rule, known: Mapping[str, tuple[Item, ...]]) -> Iterator[Made]:
-    for found in contradictions(permit, facts_of(known)):
+def _ownership(
+    permit: Rule, contrary: Sequence[Contradiction], known: Mapping[str, tuple[Item, ...]]
+) -> Iterator[Made]:
+    for found in contrary:
         if not found.fact.startswith("ownership."):
             continue
         items = known[found.fact]

@@ -5,14 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from bailiwick.accounts import cases, machine, schema
-from bailiwick.accounts.change import Change
+from bailiwick.accounts.change import Batch, Change
 from bailiwick.accounts.flags import Flag
 from bailiwick.accounts.mutes import Sign, mute
 from bailiwick.accounts.notices import TOLD, Told, add_notice, as_json
-from bailiwick.accounts.standing import Standing, read_standing, situation, standing_flags
+from bailiwick.accounts.standing import (
+    Standing,
+    read_standing,
+    read_standings,
+    situation,
+    standing_flags,
+)
 from bailiwick.accounts.steps import Step, next_step
 from bailiwick.accounts.values import AUTOMATION, SamePerson, moment
 from bailiwick.accounts.wording import REASONS
@@ -20,7 +26,22 @@ from bailiwick.errors import InvalidInput
 from bailiwick.policy import Policy
 
 PROPOSAL_LASTS_S = 7 * 86_400
-SUSPENDING = frozenset({machine.SUSPENDED})
+HOUR_MS = 3_600_000
+_TRANSITION = insert(schema.transitions)
+_STATUS = (
+    update(schema.accounts)
+    .where(schema.accounts.c.id == bindparam("account"))
+    .values(status=bindparam("target"))
+)
+_PROBATION = _STATUS.values(probation_until=bindparam("until"))
+_DROP = (
+    update(schema.proposals)
+    .where(
+        (schema.proposals.c.account_id == bindparam("account"))
+        & (schema.proposals.c.state == "open")
+    )
+    .values(state="refused", decided_by=bindparam("by"), decided_at=bindparam("at"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +103,41 @@ def move_by_person(
             "docs/accounts.md has the table of statuses",
         )
     facts = _facts_for_people(standing, code)
-    return _apply(change, standing, row.number, target, code, None, facts, rules, second, case)
+    moved = _apply(change, standing, row.number, target, code, None, facts, rules, second, case)
+    return replace(moved, blocked_by=_blocking(change, standing))
 
 
-def move_by_step(
-    change: Change, account: Row[Any], rules: Rules, *, only: Step | None = None
-) -> Step | None:
-    """Make the one change that automation may make now, read anew; ``None``: there is none.
+def move_by_steps(
+    batch: Batch, steps: Sequence[Step], rules: Rules, most: int
+) -> tuple[list[Step], int]:
+    """Make the changes of automation that still stand as they were planned, read anew.
 
-    ``only``: make it if it is that one, as it was planned.
+    It suspends ``most`` in an hour. Returns what was done, and how many were one too many.
     """
-    standing = read_standing(change.connection, account, now_of(change))
-    step = next_step(standing, rules.policy, now_of(change))
-    if step is None or (only is not None and step != only):
-        return None
-    facts = [one.as_dict() for one in step.flag.facts] if step.flag else _all_facts(standing)
-    _apply(change, standing, step.number, step.target, step.code, step.flag, facts, rules)
-    return step
+    planned, now = {step.account: step for step in steps}, now_of(batch)
+    table = schema.accounts
+    accounts = batch.connection.execute(select(table).where(table.c.id.in_(planned))).all()
+    standings = {one.id: one for one in read_standings(batch.connection, accounts, now)}
+    standing_still = [
+        step for step in steps if step == next_step(standings[step.account], rules.policy, now)
+    ]
+    suspending = [step for step in standing_still if step.target == machine.SUSPENDED]
+    room = max(0, most - _suspended_lately(batch)) if suspending else 0
+    capped = {step.account for step in suspending[room:]}
+    done = [step for step in standing_still if step.account not in capped]
+    for step in done:
+        standing = standings[step.account]
+        facts = [one.as_dict() for one in step.flag.facts] if step.flag else _all_facts(standing)
+        _apply(batch, standing, step.number, step.target, step.code, step.flag, facts, rules)
+    return done, len(capped)
+
+
+def _suspended_lately(change: Change) -> int:
+    """Count what automation suspended in the last hour."""
+    table = schema.transitions
+    which = (table.c.at > change.at - HOUR_MS) & (table.c.target == machine.SUSPENDED)
+    found = select(func.count()).where(which & (table.c.by == AUTOMATION))
+    return int(change.connection.execute(found).scalar_one())
 
 
 def move_by_detector(
@@ -139,7 +178,7 @@ def approve(change: Change, identity: str, find: Any, rules: Rules) -> Moved:
             "propose it again",
         )
     _settle(change, identity, "approved")
-    first = Change(change.connection, change.at, row.proposed_by, row.reason)
+    first = replace(change, actor=row.proposed_by, reason=row.reason)
     return move_by_person(
         first, account, row.target, row.code, rules, case=row.case_id, second=change.actor
     )
@@ -236,18 +275,12 @@ def _apply(
         then=machine.SUSPENDED if suspends else None,
     )
     seq = change.record(standing.id, "status.set", _detail(told, number, second, rules))
-    _write_transition(change, seq, told, number, flag, rules, second)
     _set_status(change, standing, number, target, rules)
     notice = _tell(change, told, standing, seq, rules)
     case = _follow_up(change, told, standing, flag, rules, case)
-    table = schema.transitions
-    change.connection.execute(
-        update(table).where(table.c.seq == seq).values(notice_id=notice, case_id=case)
-    )
+    _write_transition(change, seq, told, number, flag, rules, second, notice, case)
     _drop_proposals(change, standing.id)
-    return Moved(
-        standing.id, standing.status, target, number, blocked_by=_blocking(change, standing)
-    )
+    return Moved(standing.id, standing.status, target, number)
 
 
 def _detail(told: Told, number: int, second: str | None, rules: Rules) -> dict[str, object]:
@@ -271,34 +304,39 @@ def _write_transition(
     flag: Flag | None,
     rules: Rules,
     second: str | None,
+    notice: str | None,
+    case: str | None,
 ) -> None:
-    change.connection.execute(
-        insert(schema.transitions).values(
-            seq=seq,
-            account_id=told.account,
-            number=number,
-            source=told.source,
-            target=told.target,
-            at=change.at,
-            by=change.actor,
-            second=second,
-            code=told.code,
-            finding=flag.finding if flag else None,
-            fingerprint=flag.fingerprint if flag else None,
-            facts=as_json(told.facts),
-            revision=rules.revision,
-            cure_s=told.cure_s,
-            then=told.then,
-        )
+    change.write(
+        _TRANSITION,
+        {
+            "seq": seq,
+            "account_id": told.account,
+            "number": number,
+            "source": told.source,
+            "target": told.target,
+            "at": change.at,
+            "by": change.actor,
+            "second": second,
+            "code": told.code,
+            "finding": flag.finding if flag else None,
+            "fingerprint": flag.fingerprint if flag else None,
+            "facts": as_json(told.facts),
+            "revision": rules.revision,
+            "cure_s": told.cure_s,
+            "then": told.then,
+            "notice_id": notice,
+            "case_id": case,
+        },
     )
 
 
 def _set_status(change: Change, standing: Standing, number: int, target: str, rules: Rules) -> None:
-    values: dict[str, object] = {"status": target}
     if number in {10, 12}:
-        values["probation_until"] = change.at + rules.policy.review.probation_s * 1000
-    table = schema.accounts
-    change.connection.execute(update(table).where(table.c.id == standing.id).values(**values))
+        until = change.at + rules.policy.review.probation_s * 1000
+        change.write(_PROBATION, {"account": standing.id, "target": target, "until": until})
+    else:
+        change.write(_STATUS, {"account": standing.id, "target": target})
 
 
 def _tell(change: Change, told: Told, standing: Standing, seq: int, rules: Rules) -> str | None:
@@ -328,6 +366,18 @@ def _follow_up(
     if told.target in {machine.RESTRICTED, machine.SUSPENDED, machine.IN_REVIEW}:
         queue = cases.REVIEW if told.target == machine.IN_REVIEW else cases.RESTRICTION
         signs = [Sign(flag.fingerprint)] if flag else []
+        if not standing.has_case:
+            return cases.new_case(
+                change,
+                told.account,
+                queue,
+                told.code,
+                told.facts,
+                review,
+                finding=flag.finding if flag else None,
+                signs=signs,
+                revision=rules.revision,
+            )
         if queue == cases.RESTRICTION:  # whoever clears it clears what it took over
             signs += cases.close_all(change, told.account, "confirmed", (cases.REVIEW,), review)
         elif case is not None and cases.is_open_for(change.connection, case, told.account):
@@ -362,12 +412,7 @@ def _follow_up(
 
 def _drop_proposals(change: Change, account: str) -> None:
     """Let nothing wait that was proposed for the status before."""
-    table = schema.proposals
-    change.connection.execute(
-        update(table)
-        .where((table.c.account_id == account) & (table.c.state == "open"))
-        .values(state="refused", decided_by=change.actor, decided_at=change.at)
-    )
+    change.write(_DROP, {"account": account, "by": change.actor, "at": change.at})
 
 
 def _settle(change: Change, identity: str, state: str) -> None:

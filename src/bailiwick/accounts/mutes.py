@@ -19,6 +19,8 @@ from bailiwick.accounts import schema
 from bailiwick.accounts.change import Change
 from bailiwick.policy import Review
 
+_KEEP, _MUTE = insert(schema.case_signs), insert(schema.mutes)
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -32,13 +34,20 @@ class Sign:
 def hold(change: Change, case: str, account: str, signs: Iterable[Sign]) -> int:
     """Keep with a case what is held against an account; returns how much of it is new."""
     kept = {one.fingerprint for one in signs_of(change, case, account)}
-    new = {one.fingerprint: one for one in signs if one.fingerprint not in kept}
+    return keep(change, case, account, (one for one in signs if one.fingerprint not in kept))
+
+
+def keep(change: Change, case: str, account: str, signs: Iterable[Sign]) -> int:
+    """Keep with a case what it does not hold yet; returns how much that is."""
+    new = {one.fingerprint: one for one in signs}
     for one in new.values():
-        change.connection.execute(
-            insert(schema.case_signs).values(
-                case_id=case, account_id=account, fingerprint=one.fingerprint, mute_s=one.mute_s
-            )
-        )
+        row = {
+            "case_id": case,
+            "account_id": account,
+            "fingerprint": one.fingerprint,
+            "mute_s": one.mute_s,
+        }
+        change.write(_KEEP, row)
     return len(new)
 
 
@@ -57,18 +66,17 @@ def mute(
     change: Change, account: str, signs: Iterable[Sign], review: Review, *, in_favour: bool = True
 ) -> None:
     """Note that these were judged."""
-    latest = change.connection.execute(select(schema.counter.c.sequence)).scalar_one()
+    latest = change.latest()
     for one in sorted(set(signs), key=lambda sign: sign.fingerprint):
         lasts = review.mute_s if one.mute_s is None else one.mute_s
-        change.connection.execute(
-            insert(schema.mutes).values(
-                account_id=account,
-                fingerprint=one.fingerprint,
-                until_at=change.at + (lasts * 1000 if in_favour else 0),
-                by=change.actor,
-                seq=latest,
-            )
-        )
+        row = {
+            "account_id": account,
+            "fingerprint": one.fingerprint,
+            "until_at": change.at + (lasts * 1000 if in_favour else 0),
+            "by": change.actor,
+            "seq": latest,
+        }
+        change.write(_MUTE, row)
 
 
 def is_muted(change: Change, account: str, fingerprint: str, seen_at: int) -> bool:

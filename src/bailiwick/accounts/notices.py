@@ -27,6 +27,7 @@ TOLD = frozenset({machine.RESTRICTED, machine.SUSPENDED, machine.TERMINATED, mac
 """Statuses that are told, and ``active`` where it follows one of them."""
 STAYS = "billing, export of your data, and appeal"
 MOST_MODELS = 12
+_PUT, _OFFER = insert(schema.notices), insert(schema.appeals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,20 @@ def put(
     token: str | None = None,
 ) -> None:
     """Put a rendered notice into the outbox."""
-    change.connection.execute(
-        insert(schema.notices).values(
-            id=identity,
-            account_id=account,
-            kind=kind,
-            about=about,
-            created_at=change.at,
-            subject=subject[:200],
-            body=body,
-            token=token,
-            attempts=0,
-            next_at=change.at,
-        )
+    change.write(
+        _PUT,
+        {
+            "id": identity,
+            "account_id": account,
+            "kind": kind,
+            "about": about,
+            "created_at": change.at,
+            "subject": subject[:200],
+            "body": body,
+            "token": token,
+            "attempts": 0,
+            "next_at": change.at,
+        },
     )
 
 
@@ -142,6 +144,7 @@ def _environment() -> Any:
         autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        auto_reload=False,
     )
 
 
@@ -163,17 +166,18 @@ def _one_line(value: Any) -> Any:
 
 
 def _offer_appeal(change: Change, account: str, hashed: bytes, seq: int, policy: Policy) -> None:
-    change.connection.execute(
-        insert(schema.appeals).values(
-            id=f"apl_{secrets.token_hex(12)}",
-            account_id=account,
-            token_hash=hashed,
-            transition_seq=seq,
-            round=1,
-            created_at=change.at,
-            expires_at=change.at + policy.review.appeal_open_s * 1000,
-            state="offered",
-        )
+    change.write(
+        _OFFER,
+        {
+            "id": f"apl_{secrets.token_hex(12)}",
+            "account_id": account,
+            "token_hash": hashed,
+            "transition_seq": seq,
+            "round": 1,
+            "created_at": change.at,
+            "expires_at": change.at + policy.review.appeal_open_s * 1000,
+            "state": "offered",
+        },
     )
 
 

@@ -2,7 +2,8 @@
 
 Times are whole milliseconds since 1970 (UTC): one type that both databases order alike. Nothing
 here is ever deleted; what no longer holds is superseded, revoked or removed, by a sequence number
-of ``history``. Only what is personal can be erased, and that stands in ``personal`` alone.
+of ``history``. Only what is personal can be erased, and that stands in ``personal`` alone. What
+passes by itself is no history: ``attempts`` and ``logins``.
 
 ``migrations`` has the steps that lead here from every earlier version.
 """
@@ -22,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -434,3 +435,24 @@ exemptions = Table(
 )
 """Approvals of a policy's exempt rules: two people, dates, and how often one was used. Once ended
 (revoked, or over) one never counts again, whatever a clock says."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+)
+"""How often something was tried by somebody. ``name``: a keyed digest of both."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("mark", String(64), nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+)
+"""Who is logged in at a console. ``token_hash``: SHA-256 of the token. ``mark``: a keyed digest of
+the name, the role and the password's hash; a login ends when one of them changes."""

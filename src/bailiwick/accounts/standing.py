@@ -37,6 +37,8 @@ class Standing:
     """When the notice of that transition left."""
     muted: frozenset[str]
     """Fingerprints that a person has judged."""
+    has_case: bool
+    """A case about it is open."""
     lapses_at: datetime | None
     """When its open review ends by itself."""
     appeal_open: bool
@@ -77,7 +79,8 @@ def read_standings(
             last=(moved := last.get(account.id)),
             notice_sent_at=sent.get(moved.notice_id) if moved is not None else None,
             muted=frozenset(muted.get(account.id, ())),
-            lapses_at=moment(max(lapses.get(account.id, ()), default=None)),
+            has_case=account.id in lapses,
+            lapses_at=moment(max((one for one in lapses.get(account.id, ()) if one), default=None)),
             appeal_open=account.id in appealing,
             suspended_by=_people(moved) if account.status == machine.SUSPENDED else frozenset(),
         )
@@ -249,12 +252,13 @@ def _muted(connection: Connection, accounts: Iterable[str], at: datetime) -> Map
     return _gathered(_of(connection, query, accounts))
 
 
-def _lapses_at(connection: Connection, accounts: Iterable[str]) -> Mapping[str, set[int]]:
+def _lapses_at(connection: Connection, accounts: Iterable[str]) -> Mapping[str, set[int | None]]:
+    """Say of accounts with open cases when each of these ends by itself, if it does."""
     case, about = schema.cases, schema.case_accounts
     query = (
         select(about.c.account_id, case.c.lapses_at)
         .join(case, case.c.id == about.c.case_id)
-        .where((about.c.state == "open") & case.c.lapses_at.is_not(None))
+        .where(about.c.state == "open")
     )
     return _gathered(_of(connection, query, accounts))
 

@@ -4,16 +4,15 @@ A statement says what a source knows of one kind about one account. It supersede
 source said before, unless that was observed later. Nothing is ever deleted.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from bailiwick.accounts import schema
-from bailiwick.accounts.change import CHANNEL, Change, later
+from bailiwick.accounts.change import Change, take_places
 from bailiwick.accounts.values import AT_ONCE, Checks, milliseconds
 
 
@@ -59,7 +58,7 @@ def write_statements(change: Change, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write down checked statements, in order."""
     if not rows:
         return
-    first = _reserve(change, len(rows))
+    first = take_places(change, len(rows))
     history: list[dict[str, Any]] = []
     added: list[dict[str, Any]] = []
     retired: list[dict[str, Any]] = []
@@ -89,32 +88,14 @@ def write_statements(change: Change, rows: Sequence[Mapping[str, Any]]) -> None:
         retire = update(table).where(table.c.id == bindparam("row_id"))
         change.connection.execute(retire.values(superseded_seq=bindparam("seq")), retired)
     change.connection.execute(insert(schema.evidence), added)
-    notify(change, first + len(rows) - 1)
 
 
 def write_notes(change: Change, notes: Sequence[tuple[str | None, str, Mapping[str, Any]]]) -> None:
     """Write rows of history that change nothing: account, what, detail."""
     if notes:
-        first = _reserve(change, len(notes))
+        first = take_places(change, len(notes))
         rows = [_history(change, seq, *note) for seq, note in enumerate(notes, first)]
         change.connection.execute(insert(schema.history), rows)
-        notify(change, first + len(notes) - 1)
-
-
-def notify(change: Change, seq: int) -> None:
-    """Tell those who follow a PostgreSQL database."""
-    if change.connection.dialect.name == "postgresql":
-        change.connection.execute(select(func.pg_notify(CHANNEL, str(seq))))
-
-
-def _reserve(change: Change, count: int) -> int:
-    """Take the next places in the sequence; give the first."""
-    last = change.connection.execute(
-        update(schema.counter)
-        .values(sequence=schema.counter.c.sequence + count, latest_at=later(change.at))
-        .returning(schema.counter.c.sequence)
-    ).scalar_one()
-    return int(last) - count + 1
 
 
 def _history(
@@ -127,7 +108,7 @@ def _history(
         "what": what,
         "actor": change.actor,
         "reason": change.reason,
-        "detail": json.dumps(detail, sort_keys=True),
+        "detail": change.told(detail),
     }
 
 

@@ -5,27 +5,30 @@ the policy lets automation decide alone, nobody does until a person has confirme
 hour automation suspends only so many. Both raise an alarm.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from math import floor
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from bailiwick.accounts import cases, machine, schema
 from bailiwick.accounts.change import Change
 from bailiwick.accounts.desk import Desk
 from bailiwick.accounts.engine import reading
-from bailiwick.accounts.moves import move_by_step
+from bailiwick.accounts.moves import move_by_steps
 from bailiwick.accounts.standing import read_standings
 from bailiwick.accounts.steps import Step, next_step
-from bailiwick.accounts.values import AT_ONCE, AUTOMATION, milliseconds
+from bailiwick.accounts.values import AT_ONCE, milliseconds
 from bailiwick.policy import Review
 
 SWEEP = "sweep"
-HOUR = timedelta(hours=1)
+BATCH = 200
+"""Changes in one transaction: enough to share its costs, few enough to keep nobody waiting."""
+TURN_S = 0.02
+"""Between two transactions, so that other writers have theirs."""
 AUTOMATED = "findings of the policy"
 CLOCKED = (machine.RESTRICTED, machine.IN_REVIEW)
 """Statuses with a clock running. Without findings in the policy nothing leads out of others."""
@@ -98,8 +101,8 @@ def confirm(desk: Desk, *, by: str, reason: str) -> Impact:
     return found
 
 
-def sweep(desk: Desk) -> Swept:
-    """Do what automation may now do, account by account, each in its own transaction."""
+def sweep(desk: Desk, *, batch: int = BATCH) -> Swept:
+    """Do what automation may now do, ``batch`` accounts in a transaction."""
     began = milliseconds(desk.database.now())
     with reading(desk.database.engine) as connection:
         sequence = connection.execute(select(schema.counter.c.sequence)).scalar_one()
@@ -109,31 +112,30 @@ def sweep(desk: Desk) -> Swept:
     adverse = sum(step.is_adverse for step in steps)
     allowed = max(limit(desk.rules.policy.review, "confirm", total), agreed)
     held = adverse if adverse > allowed else 0
-    swept = _carry_out(desk, [one for one in steps if not (held and one.is_adverse)], total, agreed)
-    with desk.database.automating("service levels") as change:
-        late = cases.breach(change)
+    todo = [one for one in steps if not (held and one.is_adverse)]
+    swept = _carry_out(desk, todo, total, batch)
+    with desk.database.batching("service levels") as late_ones:
+        late = cases.breach(late_ones)
+    with desk.database.automating("the sweep's progress") as change:
         whole = not held and not swept.capped
         _note(change, desk, sequence if whole else None, began if whole else None)
         _alarm(change, held, swept.capped, desk.rules.revision)
     return Swept(swept.moved, held, swept.capped, late)
 
 
-def _carry_out(desk: Desk, steps: Sequence[Step], total: int, agreed: int) -> Swept:
+def _carry_out(desk: Desk, steps: Sequence[Step], total: int, batch: int) -> Swept:
     moved: Counter[str] = Counter()
-    capped = taken = 0
-    cap = limit(desk.rules.policy.review, "suspend", total)
-    for step in steps:
-        with desk.database.automating(AUTOMATED) as change:
-            if step.target == machine.SUSPENDED and _suspended(change) >= cap:
-                capped += 1
-                continue
-            account = _row(change.connection, step.account)
-            done = move_by_step(change, account, desk.rules, only=step)
-            if done is not None:
-                moved[done.target] += 1
-                taken += done.is_adverse
-    if agreed and taken:
-        _spend(desk, taken)
+    capped = 0
+    most = limit(desk.rules.policy.review, "suspend", total)
+    for start in range(0, len(steps), batch):
+        if start:
+            time.sleep(TURN_S)
+        with desk.database.batching(AUTOMATED) as change:
+            some = steps[start : start + batch]
+            done, over = move_by_steps(change, some, desk.rules, most)
+            _spend(change, desk.rules.revision, sum(step.is_adverse for step in done))
+        moved.update(step.target for step in done)
+        capped += over
     return Swept(dict(moved), capped=capped)
 
 
@@ -196,38 +198,19 @@ def _touched(sequence: int, since: int, now: int) -> Any:
     )
 
 
-def _row(connection: Connection, account: str) -> Row[Any]:
-    table = schema.accounts
-    return connection.execute(select(table).where(table.c.id == account)).one()
-
-
-def _suspended(change: Change) -> int:
-    """Count what automation suspended in the last hour."""
-    table = schema.transitions
-    since = change.at - HOUR // timedelta(milliseconds=1)
-    found = change.connection.execute(
-        select(func.count()).where(
-            (table.c.at > since)
-            & (table.c.target == machine.SUSPENDED)
-            & (table.c.by == AUTOMATION)
-        )
-    )
-    return int(found.scalar_one())
-
-
 def _agreed(connection: Connection, revision: str) -> int:
     table = schema.confirmations
     found = connection.execute(select(table.c.affected).where(table.c.revision == revision))
     return int(found.scalar_one_or_none() or 0)
 
 
-def _spend(desk: Desk, taken: int) -> None:
+def _spend(change: Change, revision: str, taken: int) -> None:
     """Use up what a person agreed to, so that it does not cover the next bad feed of data."""
-    table = schema.confirmations
-    with desk.database.automating("confirmed changes were made") as change:
-        left = max(0, _agreed(change.connection, desk.rules.revision) - taken)
+    agreed, table = _agreed(change.connection, revision), schema.confirmations
+    if agreed and taken:
+        left = max(0, agreed - taken)
         change.connection.execute(
-            update(table).where(table.c.revision == desk.rules.revision).values(affected=left)
+            update(table).where(table.c.revision == revision).values(affected=left)
         )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 KEEP_LEASE_S = 10.0
+MOST_RELAY_S = 5.0
+"""How long a round may spend on the record: the lease and the notices have their turn."""
 
 log = logging.getLogger("bailiwick.keeper")
 
@@ -112,8 +114,14 @@ class Keeper:
         if self._transport is not None:
             _, self.status.unsent = accounts.deliver_notices(database, self._transport)
         if audit is not None:
-            directory = self._settings.audit.directory
-            asyncio.run(accounts.relay_history(database, audit, directory, self._node))
+            self._relay(database, audit)
+
+    def _relay(self, database: AccountDatabase, audit: AuditLog) -> None:
+        """Put on record what has happened; a sweep of everybody leaves a lot."""
+        directory, until = self._settings.audit.directory, time.monotonic() + MOST_RELAY_S
+        while asyncio.run(accounts.relay_history(database, audit, directory, self._node)):
+            if self._stop.is_set() or time.monotonic() >= until:
+                return
 
     def _sweep(self, database: AccountDatabase, world: World) -> None:
         Directives(database).end_what_is_over()

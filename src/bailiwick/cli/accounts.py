@@ -1,6 +1,5 @@
 """``bailiwick accounts``: accounts, their keys, evidence, labels and status."""
 
-import getpass
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,16 +16,15 @@ from bailiwick.accounts import (
     show_account,
     upgrade,
 )
-from bailiwick.bootstrap import read_settings, read_text
+from bailiwick.bootstrap import read_settings
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
-from bailiwick.documents import parse_document
+from bailiwick.cli.people import DEFAULT_CONFIG, acting
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.facts import read_time
 
 app = typer.Typer(no_args_is_help=True, help="Accounts, their keys, evidence, labels and status.")
 
-DEFAULT_CONFIG = Path("bailiwick.yaml")
 Account = Annotated[str, typer.Argument(help="Id of an account.")]
 Database = Annotated[str | None, typer.Option("--database", help="SQLite file or URL.")]
 Secret = Annotated[Path | None, typer.Option("--secret", help="File of the keys' secret.")]
@@ -40,7 +38,9 @@ def opened(
 ) -> AccountDatabase:
     """Open the database that the options or the settings name."""
     url, path = where(config, database, secret)
-    return AccountDatabase.open(url, path, create=create)
+    found = AccountDatabase.open(url, path, create=create)
+    found.authenticated = "none"
+    return found
 
 
 def where(config: Path | None, database: str | None, secret: Path | None) -> tuple[str, Path]:
@@ -58,24 +58,6 @@ def where(config: Path | None, database: str | None, secret: Path | None) -> tup
 
 def _url(database: str) -> str:
     return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
-
-
-def acting(by: str | None, config: Path | None) -> str:
-    """Name who acts. Where the settings name a users file, only somebody who is in it can."""
-    name = by or getpass.getuser()
-    file = config or DEFAULT_CONFIG
-    users = read_settings(file).console.users if file.exists() else None
-    if users is None:
-        return name
-    from bailiwick.console import read_people
-
-    person = read_people(parse_document(read_text(users), str(users))).find(name)
-    if person is None:
-        raise InvalidInput.of(
-            f"`{name}` is not in the users file `{users}`",
-            "give the name of a person there with --by; the file is `console.users`",
-        )
-    return person.name
 
 
 @app.command()

@@ -14,9 +14,10 @@ from bailiwick.accounts import (
     check_models,
 )
 from bailiwick.bootstrap import LoadedPolicy, load_policy, read_settings
-from bailiwick.cli.accounts import DEFAULT_CONFIG, By, Database, Reason, Secret, acting, opened
+from bailiwick.cli.accounts import By, Database, Reason, Secret, opened
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import OK, say, say_json, say_table
+from bailiwick.cli.people import DEFAULT_CONFIG, acting, proven
 from bailiwick.facts import read_time
 
 order = typer.Typer(
@@ -141,9 +142,10 @@ def add(
 ) -> None:
     """Propose to approve an exempt rule for a time. It counts once a second person approves."""
     _check_rule(rule, config, database)
-    identity = _directives(config, database, secret).add_exemption(
+    accounts = opened(config, database, secret)
+    identity = Directives(accounts).add_exemption(
         rule,
-        by=acting(by, config),
+        by=proven(by, config, accounts),
         reason=reason,
         until=read_time(until),
         from_=read_time(begins) if begins else None,
@@ -161,8 +163,9 @@ def approve(
     secret: Secret = None,
 ) -> None:
     """Approve what another person proposed."""
-    found = _directives(config, database, secret)
-    found.approve_exemption(identity, by=acting(by, config), reason=reason)
+    accounts = opened(config, database, secret)
+    by = proven(by, config, accounts)
+    Directives(accounts).approve_exemption(identity, by=by, reason=reason)
     say(f"{identity}: approved")
 
 
@@ -176,8 +179,9 @@ def revoke(
     secret: Secret = None,
 ) -> None:
     """End an exemption, or withdraw a proposal."""
-    found = _directives(config, database, secret)
-    found.revoke_exemption(identity, by=acting(by, config), reason=reason)
+    accounts = opened(config, database, secret)
+    by = proven(by, config, accounts)
+    Directives(accounts).revoke_exemption(identity, by=by, reason=reason)
     say(f"{identity}: ended")
 
 

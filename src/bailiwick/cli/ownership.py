@@ -11,17 +11,16 @@ from rich.markup import escape
 from bailiwick.accounts import TIERS, AccountDatabase
 from bailiwick.bootstrap import load_policy, read_settings, read_text
 from bailiwick.cli.accounts import (
-    DEFAULT_CONFIG,
     By,
     Database,
     Expires,
     Reason,
     Secret,
-    acting,
     opened,
 )
 from bailiwick.cli.options import AsJson, At, Config, moment
 from bailiwick.cli.output import FAILED, OK, err, say, say_json, say_table
+from bailiwick.cli.people import DEFAULT_CONFIG, acting
 from bailiwick.errors import BailiwickError, InvalidInput
 from bailiwick.facts import OWNERSHIP_PREFIX, read_time
 from bailiwick.ownership import (

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,17 +26,16 @@ from bailiwick.accounts import (
 )
 from bailiwick.bootstrap import load_policy, read_settings
 from bailiwick.cli.accounts import (
-    DEFAULT_CONFIG,
     Account,
     By,
     Database,
     Secret,
-    acting,
     app,
     opened,
 )
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.cli.people import DEFAULT_CONFIG, proven
 from bailiwick.errors import BailiwickError
 from bailiwick.facts import read_time
 
@@ -82,9 +81,10 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         config, database, secret, policy = (given.pop(name) for name in WHERE)
+        office = desk(config, database, secret, policy)
         if "by" in asked:
-            given["by"] = partial(acting, given["by"], config)
-        command(office=desk(config, database, secret, policy), **given)
+            given["by"] = cache(partial(proven, given["by"], config, office.database))
+        command(office=office, **given)
 
     own = [one for name, one in asked.items() if name not in {"office", "by"}]
     where = {**WHERE, "by": By} if "by" in asked else WHERE

@@ -18,9 +18,10 @@ from bailiwick.accounts import (
 )
 from bailiwick.audit import Filters, Record, show
 from bailiwick.bootstrap import read_settings
-from bailiwick.cli.accounts import DEFAULT_CONFIG, Database, Secret, opened
+from bailiwick.cli.accounts import Database, Secret, opened
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json, say_table
+from bailiwick.cli.people import DEFAULT_CONFIG
 from bailiwick.cli.review import Policy, desk
 from bailiwick.facts import read_time
 from bailiwick.settings import SignalSettings

@@ -7,9 +7,10 @@ import typer
 from rich.markup import escape
 
 from bailiwick.bootstrap import read_text
-from bailiwick.cli.accounts import Account, By, Database, Reason, Secret, acting, opened
+from bailiwick.cli.accounts import Account, By, Database, Reason, Secret, opened
 from bailiwick.cli.options import AsJson, Config
 from bailiwick.cli.output import say, say_json
+from bailiwick.cli.people import acting
 from bailiwick.cli.review import app
 
 __all__ = ["app"]

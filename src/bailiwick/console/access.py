@@ -1,71 +1,75 @@
 """Who is asking, and whether they may: the one door that every route has."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
-from bailiwick.accounts import Desk
+from bailiwick.accounts import AccountDatabase, Attempts, Desk, Logins
 from bailiwick.console.follow import Office
 from bailiwick.console.oidc import Oidc
 from bailiwick.console.people import People, Person
-from bailiwick.console.sessions import Sessions
 
 BEARER: Final = HTTPBearer(auto_error=False, description="Token of a session, or an id token.")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-PER_NAME: Final = RateLimitItemPerMinute(5, 5)
-PER_SOURCE: Final = RateLimitItemPerMinute(30, 5)
+PER_NAME: Final = 5
+PER_SOURCE: Final = 30
 """Attempts in five minutes. Logging in forgets those of the name, never those of the source."""
+WITHIN: Final = timedelta(minutes=5)
 
 
 class Door:
-    """Logins, sessions and id tokens of one console."""
+    """Logins and id tokens. Consoles on one database share attempts and logins."""
 
     def __init__(
         self,
         people: Callable[[], People],
+        database: AccountDatabase,
         oidc: Oidc | None = None,
         idle: timedelta = timedelta(minutes=30),
         longest: timedelta = timedelta(hours=12),
     ) -> None:
         """``people`` gives those who may log in at the moment."""
         self._people, self._oidc = people, oidc
-        self.sessions = Sessions(idle, longest)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self.logins = Logins(database, idle, longest)
+        self._attempts = Attempts(database)
 
     def log_in(self, name: str, password: str, source: str) -> str:
         """Begin a session for who has this password."""
-        named = hashlib.sha256(name.casefold().encode()).hexdigest()
-        free = self._limiter.hit(PER_SOURCE, "source", source)
-        if not free or not self._limiter.hit(PER_NAME, "name", named):
+        named, admit = name.casefold(), self._attempts.admit
+        if not admit("source", source, PER_SOURCE, WITHIN) or not admit(
+            "name", named, PER_NAME, WITHIN
+        ):
             raise HTTPException(429, "too many attempts", {"Retry-After": "300"})
         person = self._people().verify(name, password)
         if person is None:
             raise HTTPException(401, "the name or the password is wrong")
-        self._limiter.clear(PER_NAME, "name", named)
-        return self.sessions.begin(person)
+        self._attempts.forget("name", named)
+        return self.logins.begin(person.name, self._mark(person))
 
     def find(self, token: str) -> Person | None:
         """Find who holds a token."""
         if self._oidc is None or token.count(".") != 2:
-            return self._of_session(token)
+            return self._logged_in(token)
         person = self._oidc.verify(token)
         if person is None or self._people().knows(person.name):
             return None  # two people must never be one name
         return person
 
-    def _of_session(self, token: str) -> Person | None:
-        person = self.sessions.find(token)
-        if person is not None and not self._people().still(person):
-            self.sessions.end(token)
+    def _logged_in(self, token: str) -> Person | None:
+        login = self.logins.find(token)
+        if login is None:
+            return None
+        person = self._people().find(login.name)
+        if person is None or self._mark(person) != login.mark:
+            self.logins.end(token)
             return None
         return person
+
+    def _mark(self, person: Person) -> str:
+        return self.logins.mark(person.name, person.role, person.proof)
 
 
 class Needs:

@@ -56,4 +56,4 @@ def _log_out(
 ) -> None:
     """End the session."""
     if bearer is not None:
-        request.app.state.door.sessions.end(bearer.credentials)
+        request.app.state.door.logins.end(bearer.credentials)

@@ -6,6 +6,7 @@ get the same answer.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import (
@@ -14,6 +15,7 @@ from fastapi import (
     File,
     Form,
     Request,
+    Response,
     UploadFile,
 )
 from fastapi.responses import HTMLResponse
@@ -28,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bailiwick.accounts import (
     AccountsUnavailable,
     AppealView,
+    Attempts,
     Desk,
     NoSuchAppeal,
     decoded_documents,
@@ -50,6 +53,7 @@ KINDS: Final[Mapping[str, str]] = {
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("bailiwick.console"), autoescape=True, undefined=StrictUndefined
 )
+HOUR: Final = timedelta(hours=1)
 MOST_BYTES: Final = 24 * 1024 * 1024
 """A form or body with three documents of 5 MiB, also in Base64."""
 AWAY: Final = "appeals cannot be reached now; nothing is lost, and the link stays good: try again"
@@ -72,7 +76,11 @@ class AppealBody(BaseModel):
 
 
 class Pace:
-    """How often one address may come, and how often anybody with one token."""
+    """How often one address may come, and how often anybody with one token.
+
+    Looks are counted in this process, to spare it; what is sent in with a good token is counted in
+    the database, for all appeal pages together.
+    """
 
     def __init__(
         self, reads: int, writes: int, trusted: TrustedProxies, header: str = "x-forwarded-for"
@@ -89,6 +97,13 @@ class Pace:
             return False
         return token is None or self._limiter.hit(item, kind, "token", token_hash(token).hex())
 
+    def takes(self, attempts: Attempts, request: Request, token: str) -> bool:
+        """Whether this may be sent in, after all that was sent in anywhere."""
+        most = self._writes.amount
+        return attempts.admit("appeal address", self._source(request), most, HOUR) and (
+            attempts.admit("appeal token", token, most, HOUR)
+        )
+
     def _source(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
         found = client_address(peer, request.headers.items(), self._trusted, self._header)
@@ -98,8 +113,10 @@ class Pace:
 class Doorstep:
     """Holds who comes too often, and large bodies without a good token, before anything is read."""
 
-    def __init__(self, app: ASGIApp, office: Callable[[], Office], pace: Pace) -> None:
-        self._app, self._office, self._pace = app, office, pace
+    def __init__(
+        self, app: ASGIApp, office: Callable[[], Office], pace: Pace, attempts: Attempts
+    ) -> None:
+        self._app, self._office, self._pace, self._attempts = app, office, pace, attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -109,22 +126,35 @@ class Doorstep:
         request = Request(scope)
         found = _TOKEN.search(scope["path"])
         token = found[1] if found else None
-        if not self._pace.admits(request, token):
-            answer = refusal(429, "too_many", "too many requests; come again later")
-            answer.headers["retry-after"] = "60"
-            await answer(scope, receive, send)
+        large = False
+        refused = None if self._pace.admits(request, token) else _too_many()
+        if refused is None and request.method == "POST":
+            large, refused = await run_in_threadpool(self._look, request, token)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
-        large = request.method == "POST" and await run_in_threadpool(self._is_good, token)
         await self._app(scope, limited(receive, MOST_BYTES if large else SMALL_BYTES), send)
 
-    def _is_good(self, token: str | None) -> bool:
+    def _look(self, request: Request, token: str | None) -> tuple[bool, Response | None]:
+        """Say whether the body may be large, and what else to answer without reading it."""
         try:
-            return token is not None and self._office().desk.appeal(token).may_submit
-        except (NoSuchAppeal, AccountsUnavailable):
-            return False
+            if token is None or not self._office().desk.appeal(token).may_submit:
+                return False, None
+            held = not self._pace.takes(self._attempts, request, token)
+        except NoSuchAppeal:
+            return False, None
+        except AccountsUnavailable:
+            return False, None  # the page says so, and nothing can be written
+        return True, _too_many() if held else None
 
 
-def make_appeals_app(office: Callable[[], Office], pace: Pace) -> ASGIApp:
+def _too_many() -> Response:
+    answer = refusal(429, "too_many", "too many requests; come again later")
+    answer.headers["retry-after"] = "60"
+    return answer
+
+
+def make_appeals_app(office: Callable[[], Office], pace: Pace, attempts: Attempts) -> ASGIApp:
     """Make the app: the page, and the same as JSON."""
     app = FastAPI(
         title="Bailiwick appeals", openapi_url=None, docs_url=None, redoc_url=None,
@@ -133,7 +163,7 @@ def make_appeals_app(office: Callable[[], Office], pace: Pace) -> ASGIApp:
     app.state.office = office
     app.include_router(router)
     answer_errors(app)
-    return Guard(Doorstep(app, office, pace), most=MOST_BYTES)
+    return Guard(Doorstep(app, office, pace, attempts), most=MOST_BYTES)
 
 
 @router.get("/v1/appeals/{token}")

@@ -29,7 +29,7 @@ class Person:
     """As it stands in the history."""
     role: str
     proof: str = field(default="", compare=False, repr=False)
-    """What the login rests on; a session ends when it is no longer good."""
+    """What the login rests on; it ends when that is no longer good."""
 
     def may(self, role: str) -> bool:
         """Whether the role includes another."""
@@ -57,11 +57,6 @@ class People:
         """Find a person by name, however it is written."""
         found = self._people.get(name.casefold())
         return found[0] if found else None
-
-    def still(self, person: Person) -> bool:
-        """Whether who logged in is still in the file, in that role and by that password."""
-        found = self.find(person.name)
-        return found == person and found is not None and found.proof == person.proof
 
     def verify(self, name: str, password: str) -> Person | None:
         """Find who this is; it takes as long for a name that nobody has."""

@@ -15,7 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from bailiwick.accounts import AccountDatabase, Desk
+from bailiwick.accounts import AccountDatabase, Attempts, Desk
 from bailiwick.accounts.sources import Inbox
 from bailiwick.bootstrap import (
     configure_logging,
@@ -48,7 +48,8 @@ def serve_console(config: Path) -> None:
             f"`console.listen.host` is `{listen.host}`, and there is no `console.listen.tls`",
             "passwords must not travel in the clear; name a certificate, or use 127.0.0.1",
         )
-    _door(settings)
+    _people(settings)
+    _oidc(settings)
     _serve(settings, listen, partial(_admin_app, config))
 
 
@@ -103,7 +104,12 @@ def _admin_app(config: Path) -> Any:
 
     settings = read_settings(config)
     configure_logging(settings.logging)
-    return make_admin_app(_office(settings), _door(settings), settings.console.origin)
+    office, console = _office(settings), settings.console
+    office().desk.database.authenticated = "login"
+    door = Door(
+        _people(settings), office().desk.database, _oidc(settings), console.idle, console.longest
+    )
+    return make_admin_app(office, door, console.origin)
 
 
 def _appeals_app(config: Path) -> Any:
@@ -116,7 +122,8 @@ def _appeals_app(config: Path) -> Any:
     pace = Pace(
         appeals.reads_per_minute, appeals.writes_per_hour, trusted, location.client_address_header
     )
-    return make_appeals_app(_office(settings), pace)
+    office = _office(settings)
+    return make_appeals_app(office, pace, Attempts(office().desk.database))
 
 
 def _office(settings: Settings) -> Followed[Office]:
@@ -135,7 +142,7 @@ def _office(settings: Settings) -> Followed[Office]:
     return Followed("policy", read, settings.reload.interval, settings.reload.settle)
 
 
-def _door(settings: Settings) -> Door:
+def _oidc(settings: Settings) -> Oidc | None:
     console = settings.console
     if console.users is None and console.oidc is None:
         raise BailiwickError(
@@ -146,8 +153,7 @@ def _door(settings: Settings) -> Door:
     options = said and OidcOptions(
         said.issuer, said.audience, said.jwks, said.roles, said.name_claim, said.role_claim
     )
-    oidc = Oidc(options) if options else None
-    return Door(_people(settings), oidc, console.idle, console.longest)
+    return Oidc(options) if options else None
 
 
 def _people(settings: Settings) -> Callable[[], People]:

@@ -449,7 +449,8 @@ class AppealSettings(_Section):
     reads_per_minute: Count = 60
     """How often one address may look at appeals; 429 beyond. See `location.trusted_proxies`."""
     writes_per_hour: Count = 20
-    """How often one address may submit; 429 beyond."""
+    """How often one address may submit; 429 beyond. Counted for all appeal pages on one account
+    database together, and a restart forgets nothing."""
 
 
 class ReceiverListenSettings(_Section):

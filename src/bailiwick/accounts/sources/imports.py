@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import select
 
 from bailiwick.accounts import schema
-from bailiwick.accounts.change import Change
 from bailiwick.accounts.database import AccountDatabase
-from bailiwick.accounts.engine import reading, writing
+from bailiwick.accounts.engine import reading
 from bailiwick.accounts.sources.addresses import read_address
 from bailiwick.accounts.sources.phones import phone_place
 from bailiwick.accounts.statements import Statement, check_statement, write_statements
-from bailiwick.accounts.values import Checks, milliseconds
+from bailiwick.accounts.values import Checks
 from bailiwick.documents import read_values
 from bailiwick.errors import InvalidInput, Position, Problem
 from bailiwick.facts import read_time
@@ -37,15 +36,14 @@ def import_evidence(
     """
     checks = Checks()
     checks.person(actor)
-    checks.words("the reason", reason, 500)
+    reason = checks.words("the reason", reason, 500)
     checks.finish()
     rows = list(_json(text, file) if file.lower().endswith(".json") else _csv(text, file))
     statements = _checked(database, rows)
     if not statements:
         raise InvalidInput.of("the file has no rows", None, Position(file))
     if not dry:
-        with writing(database.engine) as connection:
-            change = Change(connection, milliseconds(database.now()), actor, reason)
+        with database.changing(actor, reason) as change:
             write_statements(change, statements)
     return len(statements)
 
