@@ -19,7 +19,7 @@ DOWN = (
     "DROP INDEX ix_evidence_expiry", "ALTER TABLE accounts DROP COLUMN probation_until",
     "DROP TABLE source_traces", "DROP TABLE source_links", "DROP TABLE source_objects",
     "DROP TABLE source_events",
-    "DROP TABLE attempts", "DROP TABLE logins", "DROP TABLE orders", "DROP TABLE exemptions", "ALTER TABLE counter DROP COLUMN latest_at",
+    "DROP TABLE attesters", "DROP TABLE attempts", "DROP TABLE logins", "DROP TABLE orders", "DROP TABLE exemptions", "ALTER TABLE counter DROP COLUMN latest_at",
     "UPDATE schema_version SET version = 1",
 )  # fmt: skip
 """What turns a database of this version into one of version 1."""

@@ -7,6 +7,7 @@ decided and appeals answered; ``list_accounts`` and ``show_account`` read for pe
 
 from typing import TYPE_CHECKING
 
+from bailiwick.accounts.attesters import Attester, read_key_file
 from bailiwick.accounts.database import AccountDatabase
 from bailiwick.accounts.derive import Evidence
 from bailiwick.accounts.directives import (
@@ -30,6 +31,7 @@ from bailiwick.accounts.values import (
     PLACE_KINDS,
     TIERS,
     SamePerson,
+    is_name,
 )
 from bailiwick.accounts.view import AccountView
 from bailiwick.later import later
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from bailiwick.accounts.listing import (
         AccountDetails,
         AccountSummary,
+        AttesterRow,
         EvidenceRow,
         HistoryRow,
         KeyRow,
@@ -95,6 +98,8 @@ __all__ = [
     "AccountsUnavailable",
     "AppealView",
     "Attempts",
+    "Attester",
+    "AttesterRow",
     "Decided",
     "Desk",
     "Directives",
@@ -141,6 +146,8 @@ __all__ = [
     "impact",
     "known_accounts",
     "load_snapshot",
+    "read_key_file",
+    "is_name",
     "StoredExemption",
     "StoredOrder",
     "list_accounts",
@@ -176,6 +183,7 @@ if not TYPE_CHECKING:
             "listing": (
                 "AccountDetails",
                 "AccountSummary",
+                "AttesterRow",
                 "EvidenceRow",
                 "HistoryRow",
                 "KeyRow",

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from bailiwick.accounts import personal, schema
+from bailiwick.accounts import attesters, personal, schema
 from bailiwick.accounts.change import Batch, Change
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading, writing
 from bailiwick.accounts.keys import SHOWN, KeySecret, NewKey, key_id, new_raw_key
@@ -159,6 +159,24 @@ class AccountDatabase:
                 update(table).where(table.c.id == key).values(revoked_at=change.at)
             )
             change.record(row.account_id, "key.revoked", {"id": key})
+
+    def add_attester(
+        self, account: str, key: str, *, actor: str, reason: str, kid: str | None = None
+    ) -> str:
+        """Let a public key (PEM or JWK) attest for an account or organisation; returns its name."""
+        found = attesters.read_key(key, kid)
+        checks = Checks()
+        checks.name("the name of the key", found.kid)
+        with self.changing(actor, reason, checks) as change:
+            find_account(change.connection, account)
+            attesters.add(change, account, found)
+        return found.kid
+
+    def end_attester(self, account: str, kid: str, *, actor: str, reason: str) -> None:
+        """Let a key attest no more, for good."""
+        with self.changing(actor, reason) as change:
+            find_account(change.connection, account)
+            attesters.end(change, account, kid)
 
     def set_evidence(
         self,

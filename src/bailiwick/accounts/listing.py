@@ -40,6 +40,17 @@ class KeyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttesterRow:
+    """A public key that attests, or did."""
+
+    kid: str
+    algorithm: str
+    key: str
+    added_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceRow:
     """One value that a source stated."""
 
@@ -83,6 +94,7 @@ class AccountDetails:
 
     summary: AccountSummary
     keys: tuple[KeyRow, ...]
+    attesters: tuple[AttesterRow, ...]
     evidence: tuple[EvidenceRow, ...]
     labels: tuple[LabelRow, ...]
     history: tuple[HistoryRow, ...]
@@ -107,6 +119,7 @@ def show_account(database: AccountDatabase, account: str) -> AccountDetails:
         return AccountDetails(
             found[0],
             tuple(_key(row) for row in _rows(connection, schema.keys, account)),
+            tuple(_attester(row) for row in _rows(connection, schema.attesters, account)),
             tuple(_evidence(row) for row in _rows(connection, schema.evidence, account)),
             tuple(
                 _label(row)
@@ -135,8 +148,15 @@ def _summaries(
 
 def _rows(connection: Connection, table: Table, account: str) -> list[Row[Any]]:
     query = select(table).where(table.c.account_id == account)
-    order = table.c.created_at if table is schema.keys else next(iter(table.primary_key.columns))
+    order = _ORDER.get(table, next(iter(table.primary_key.columns)))
     return list(connection.execute(query.order_by(order)))
+
+
+_ORDER = {schema.keys: schema.keys.c.created_at, schema.attesters: schema.attesters.c.added_at}
+
+
+def _attester(row: Row[Any]) -> AttesterRow:
+    return AttesterRow(row.kid, row.algorithm, row.key, moment(row.added_at), moment(row.ended_at))
 
 
 def _key(row: Row[Any]) -> KeyRow:

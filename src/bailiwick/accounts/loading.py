@@ -9,6 +9,7 @@ from sqlalchemy.sql.functions import Function
 
 from bailiwick.accounts import schema
 from bailiwick.accounts.account_table import LASTING, AccountFilling, AccountTable, Standing
+from bailiwick.accounts.attesters import Attester, read_attesters
 from bailiwick.accounts.derive import LABELS, SEPARATOR, Deriver
 from bailiwick.accounts.key_table import KeyFilling, KeyTable
 from bailiwick.accounts.keys import lookup
@@ -32,7 +33,8 @@ def load(connection: Connection, instance: str, now: int) -> Snapshot:
         alone = [parent is None for parent in parents]
         accounts.extend(ids, parents, map(states.__getitem__, zip(alone, *counts, strict=True)))
     table = accounts.table()
-    return Snapshot(instance, sequence, table, _keys(connection, table), deriver)
+    keys, attesters = _keys(connection, table), read_attesters(connection)
+    return Snapshot(instance, sequence, table, keys, deriver, attesters)
 
 
 class _States(dict[tuple[bool, str, str | None, str | None], int]):
@@ -63,10 +65,12 @@ def changes_since(connection: Connection, sequence: int, deriver: Deriver, now: 
     accounts = sorted({account for _, account in rows if account is not None})
     records: dict[str, Record] = {}
     keys: list[Row[Any]] = []
+    attesters: dict[str, tuple[Attester, ...]] = {}
     for start in range(0, len(accounts), FETCHED_ROWS):
         some = accounts[start : start + FETCHED_ROWS]
         query = _accounts(connection.dialect.name).where(schema.accounts.c.id.in_(some))
         records.update(_records(connection.execute(query), deriver, now))
+        attesters.update(read_attesters(connection, some))
         keys.extend(
             connection.execute(select(schema.keys).where(schema.keys.c.account_id.in_(some)))
         )
@@ -75,6 +79,7 @@ def changes_since(connection: Connection, sequence: int, deriver: Deriver, now: 
         records=records,
         live=[(lookup(k.digest), k.account_id, k.expires_at) for k in keys if k.revoked_at is None],
         dead=[lookup(key.digest) for key in keys if key.revoked_at is not None],
+        attesters=attesters,
     )
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
@@ -76,6 +76,18 @@ keys = Table(
     Column("revoked_at", BigInteger, nullable=True),
 )
 """``digest``: HMAC-SHA256 of the whole key. ``shown``: its first characters, to tell keys apart."""
+
+attesters = Table(
+    "attesters",
+    metadata,
+    Column("account_id", String(64), ForeignKey("accounts.id"), primary_key=True),
+    Column("kid", String(64), primary_key=True),
+    Column("algorithm", String(8), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=True),
+)
+"""Public keys (PEM) that sign what an account or organisation says of its own users."""
 
 evidence = Table(
     "evidence",

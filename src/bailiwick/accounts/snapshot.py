@@ -14,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bailiwick.accounts.account_table import LASTING, NOBODY, AccountFilling, AccountTable, Standing
+from bailiwick.accounts.attesters import Attester
 from bailiwick.accounts.derive import (
     Deriver,
     Evidence,
@@ -59,6 +60,8 @@ class Changes:
     """Keys that count: half their digest, their account, their expiry."""
     dead: Sequence[bytes]
     """Keys that do not count any more."""
+    attesters: Mapping[str, tuple[Attester, ...]]
+    """Who attests for the accounts among them that have anybody."""
 
 
 Cached = tuple[AccountView, int, int, int, States, int]
@@ -75,6 +78,7 @@ class Snapshot:
         accounts: AccountTable,
         keys: KeyTable,
         deriver: Deriver,
+        attesters: Mapping[str, tuple[Attester, ...]],
     ) -> None:
         self.instance = instance
         self.sequence = sequence
@@ -82,6 +86,8 @@ class Snapshot:
         self.keys = keys
         self.deriver = deriver
         """Shares what is alike, so that it goes on to be one object."""
+        self.attesters = dict(attesters)
+        """By account, the keys of those that have any."""
         self._views: dict[bytes, Cached] = {}
         self._alone: dict[int, Merged] = {}
         """By state, what is known of accounts without an organisation of which nothing expires."""
@@ -124,6 +130,14 @@ class Snapshot:
         number = self.accounts.number(account)
         return None if number == NOBODY else self._without_key(number, at)
 
+    def attesters_of(self, account: str) -> tuple[Attester, ...]:
+        """Give the keys that attest for an account, its organisations' included, its own first."""
+        number = self.accounts.number(account) if self.attesters else NOBODY
+        if number == NOBODY:
+            return ()
+        chain = (account, *map(self.accounts.identity, self.accounts.above(number)))
+        return tuple(key for one in chain for key in self.attesters.get(one, ()))
+
     def views(self, at: datetime) -> Iterator[AccountView]:
         """Give every account and organisation, in the order of their ids."""
         return (self._without_key(number, at) for number in self.accounts.numbers())
@@ -141,6 +155,10 @@ class Snapshot:
             self.keys.end(half)
         for identity in changes.records:
             self._set(identity, changes.records)
+            if identity in changes.attesters:
+                self.attesters[identity] = changes.attesters[identity]
+            else:
+                self.attesters.pop(identity, None)
         for half, account, expires_at in changes.live:
             self.keys.add(half, self.accounts.number(account), expires_at)
         self.sequence = changes.sequence
@@ -165,7 +183,8 @@ class Snapshot:
             )
         for half, number, expires_at in self.keys:
             keys.extend([half], [numbers[number]], [expires_at])
-        return Snapshot(self.instance, self.sequence, members.table(), keys.table(), self.deriver)
+        tables = members.table(), keys.table()
+        return Snapshot(self.instance, self.sequence, *tables, self.deriver, self.attesters)
 
     def _set(self, identity: str, records: Mapping[str, Record]) -> None:
         record = records[identity]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from bailiwick.accounts.attesters import Attester
 from bailiwick.accounts.database import utc_now
 from bailiwick.accounts.directives import InForce, in_force
 from bailiwick.accounts.engine import AccountsUnavailable, make_engine, reading
@@ -132,6 +133,10 @@ class AccountStore:
     def by_id(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id; ``None``: there is none. Its ``key_id`` is empty."""
         return self._snapshot.view_of(account, at)
+
+    def attesters(self, account: str) -> tuple[Attester, ...]:
+        """Give the keys that attest what an account says of its users, its own first."""
+        return self._snapshot.attesters_of(account)
 
     def ids(self) -> list[str]:
         """List the ids of every account and organisation, sorted."""

@@ -72,7 +72,7 @@ class Checks:
 
     def name(self, what: str, text: str) -> str:
         """Check an id, a label, a source: short, printable, without blanks."""
-        if not _NAME.fullmatch(text):
+        if not is_name(text):
             self.report(
                 f"{what} `{_printable(text)}` is not usable",
                 "use up to 64 letters, digits and . _ : @ -, beginning with a letter or digit",
@@ -204,6 +204,11 @@ class Checks:
         if len(values) > MOST_VALUES:
             self.report(f"{what} has {len(values)} values", f"at most {MOST_VALUES}")
         return values
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a label, an id, a source."""
+    return _NAME.fullmatch(text) is not None
 
 
 def milliseconds(at: datetime) -> int:

@@ -13,6 +13,7 @@ from bailiwick.accounts import (
     AccountDatabase,
     AccountDetails,
     list_accounts,
+    read_key_file,
     show_account,
     upgrade,
 )
@@ -128,6 +129,36 @@ def key(
 
 
 @app.command()
+def attest(
+    account: Account,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="File of a public key: PEM or JWK.")
+    ] = None,
+    kid: Annotated[
+        str | None,
+        typer.Option("--kid", help="Its name in tokens; default the JWK's or a new one."),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", help="Name of a key that shall end.")] = None,
+    config: Config = None,
+    database: Database = None,
+    secret: Secret = None,
+    by: By = None,
+    reason: Reason = "command line",
+) -> None:
+    """Add a key that attests what an account says of its users, and print its name; or end one."""
+    if (key is None) == (end is None) or (kid is not None and key is None):
+        raise BailiwickError("give --key FILE (and --kid NAME), or --end NAME")
+    accounts = opened(config, database, secret)
+    if key is not None:
+        text = read_key_file(key)
+        actor = acting(by, config)
+        say(escape(accounts.add_attester(account, text, kid=kid, actor=actor, reason=reason)))
+    elif end is not None:
+        accounts.end_attester(account, end, actor=acting(by, config), reason=reason)
+        say(f"ended {escape(end)}")
+
+
+@app.command()
 def show(
     account: Annotated[str | None, typer.Argument(help="Id of an account; default all.")] = None,
     config: Config = None,
@@ -183,6 +214,14 @@ def _say_account(details: AccountDetails) -> None:
             for k in details.keys
         ),
     )
+    if details.attesters:
+        say_table(
+            ["attests", "algorithm", "added", "ended"],
+            (
+                (one.kid, one.algorithm, str(one.added_at), str(one.ended_at or ""))
+                for one in details.attesters
+            ),
+        )
     say_table(
         ["evidence", "value", "tier", "source", "observed", "expires", "state"],
         (

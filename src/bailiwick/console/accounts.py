@@ -21,6 +21,7 @@ from bailiwick.console.bodies import (
     Agreement,
     Body,
     NewAccount,
+    NewAttester,
     NewContact,
     NewEvidence,
     NewImport,
@@ -81,6 +82,21 @@ def revoke_key(account: Account, key: Account, body: Body, desk: AnyDesk, by: Ad
     if key not in {one.id for one in show_account(desk.database, account).keys}:
         raise HTTPException(404, "the account has no such key")
     desk.database.revoke_key(key, actor=by, reason=body.reason)
+
+
+@router.post("/accounts/{account}/attesters", status_code=201)
+def add_attester(account: Account, body: NewAttester, desk: AnyDesk, by: Admin) -> dict[str, str]:
+    """Let a public key attest what the account says of its own users."""
+    kid = desk.database.add_attester(
+        account, body.key, kid=body.kid, actor=by, reason=body.reason
+    )  # fmt: skip
+    return {"kid": kid}
+
+
+@router.post("/accounts/{account}/attesters/{kid}/end", status_code=204)
+def end_attester(account: Account, kid: Account, body: Body, desk: AnyDesk, by: Admin) -> None:
+    """Let a key attest no more, for good."""
+    desk.database.end_attester(account, kid, actor=by, reason=body.reason)
 
 
 @router.post("/accounts/{account}/evidence", status_code=204)

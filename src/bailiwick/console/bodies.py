@@ -53,6 +53,14 @@ class Until(Body):
     expires_at: Time | None = None
 
 
+class NewAttester(Body):
+    """A public key that shall attest."""
+
+    key: str = Field(max_length=8192)
+    """PEM, or a JWK as text."""
+    kid: Id | None = None
+
+
 class NewLabel(Until):
     """Where a label comes from."""
 

@@ -28,7 +28,9 @@ _SINGLE: Final = frozenset(
      "transfer-encoding", "anthropic-version", "expect"}
 )  # fmt: skip
 _CHECKED: Final = frozenset({"host", "content-length", "transfer-encoding", "expect"})
-_SECRET: Final = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
+_SECRET: Final = frozenset(
+    {"authorization", "x-api-key", "cookie", "proxy-authorization", "x-bailiwick-end-user"}
+)
 
 _Line = TypeVar("_Line")
 

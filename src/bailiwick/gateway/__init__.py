@@ -12,7 +12,13 @@ from bailiwick.gateway.options import GatewayOptions, Limits, Timeouts, Tls, Ups
 from bailiwick.gateway.ports import Judge, Recorder, Services
 from bailiwick.gateway.quotas import Quotas
 from bailiwick.gateway.reading import Reading, read_head, read_request
-from bailiwick.gateway.respond import DECISION_HEADER, STATUS, denial, refusal
+from bailiwick.gateway.respond import (
+    DECISION_HEADER,
+    STATUS,
+    denial,
+    refusal,
+    unauthenticated,
+)
 from bailiwick.gateway.serve import admin, serve
 from bailiwick.gateway.state import write_status
 from bailiwick.gateway.translate import require_sdk
@@ -23,4 +29,5 @@ __all__ = [
     "admin", "require_sdk", "serve", "serving", "unsupported", "write_status",
     "DECISION_HEADER", "ENDPOINTS", "Quotas", "STATUS", "Reading", "Refused", "Reply",
     "check_name", "denial", "dialect_of", "key_presented", "read_head", "read_request", "refusal",
+    "unauthenticated",
 ]  # fmt: skip

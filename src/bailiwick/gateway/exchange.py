@@ -19,7 +19,7 @@ from bailiwick.gateway.fallback import Attempt, Fallback, RegionRefused
 from bailiwick.gateway.flights import LEFT, TIMEOUT, WITHDRAWN, Flight
 from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
 from bailiwick.gateway.regions import STATUSES, is_region_refusal
-from bailiwick.gateway.respond import DECISION_HEADER, denial_written, refusal
+from bailiwick.gateway.respond import DECISION_HEADER, denial_written, refusal, unauthenticated
 from bailiwick.gateway.translate import Translation, Untranslatable, error_in
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
@@ -573,7 +573,7 @@ def _check_answer(answer: Answer) -> None:
 def _unjudged(error: Unauthenticated | Unavailable) -> Refused:
     """Turn what keeps the judge from judging into a refusal."""
     if isinstance(error, Unauthenticated):
-        return Refused("unauthenticated", "the API key is missing or not valid")
+        return unauthenticated(error)
     code = str(error.args[0]) if error.args else ""
     known = code if code in {"audit_unavailable", "accounts_unavailable"} else "not_ready"
     return Refused(known, "the gateway cannot decide at present")

@@ -13,7 +13,7 @@ import msgspec
 
 from bailiwick.decision import Decision, Reason, reason_in_words
 from bailiwick.front import Refused, Reply, Written
-from bailiwick.pipeline import Judged
+from bailiwick.pipeline import END_USER_HEADER, EndUserInvalid, Judged, Unauthenticated
 from bailiwick.places import name_of
 from bailiwick.policy import Refusal as RefusalStyle
 
@@ -37,6 +37,7 @@ STATUS: Final[Mapping[str, int]] = {
     "model_invalid": 400,
     "model_ambiguous": 400,
     "key_ambiguous": 400,
+    "end_user_invalid": 400,
     "header_invalid": 400,
     "query_unexpected": 400,
     "target_invalid": 400,
@@ -123,6 +124,13 @@ def refusal(refused: Refused, id_: str, dialect: str) -> Reply:
     if status == 401:
         headers.append(("www-authenticate", "Bearer"))
     return Reply(status, headers, _body(saying, dialect))
+
+
+def unauthenticated(error: Unauthenticated) -> Refused:
+    """Refuse who has no account, or comes with a bad word about its end user."""
+    if isinstance(error, EndUserInvalid):
+        return Refused("end_user_invalid", f"`{END_USER_HEADER}`: {error.why}")
+    return Refused("unauthenticated", "the API key is missing or not valid")
 
 
 def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:

@@ -27,6 +27,7 @@ from bailiwick.gateway import (
     key_presented,
     read_request,
     refusal,
+    unauthenticated,
 )
 from bailiwick.pipeline import (
     Asked,
@@ -140,8 +141,8 @@ class _Exchange:
             await self._hold(judged, reading)
         except Refused as refused:
             return self._refuse(refused)
-        except Unauthenticated:
-            return self._refuse(Refused("unauthenticated", "the API key is missing or not valid"))
+        except Unauthenticated as error:
+            return self._refuse(unauthenticated(error))
         except Unavailable as error:
             return self._refuse(Refused(error.reason, "no decision can be taken at present"))
         log.debug("%s is permitted: %s", path, judged.id)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bailiwick.accounts import AccountView
 from bailiwick.facts import UNKNOWN, Fact
 from bailiwick.location import Located
+from bailiwick.pipeline.values import Said
 
 NOBODY: Mapping[str, Fact] = {
     "status": frozenset({"none"}),
@@ -31,6 +32,18 @@ def account_facts(account: AccountView | None) -> Mapping[str, Fact]:
     return {**account.values, "principal": account.principals}
 
 
-def request_facts(action: str, features: frozenset[str]) -> Mapping[str, Fact]:
-    """Turn what is asked into facts."""
-    return {"action": frozenset({action}), "features": features}
+def request_facts(
+    action: str, features: frozenset[str], said: Said | None = None
+) -> Mapping[str, Fact]:
+    """Turn what is asked into facts; ``said``: what is attested of the end user."""
+    return {"action": frozenset({action}), "features": features, **end_user_facts(said)}
+
+
+def end_user_facts(said: Said | None) -> Mapping[str, Fact]:
+    """Turn what is attested into facts; what is not claimed is unknown."""
+    facts: dict[str, Fact] = {}
+    if said is not None and said.place is not None:
+        facts["end_user.place"] = frozenset({said.place})
+    if said is not None and said.labels is not None:
+        facts["end_user.labels"] = said.labels
+    return facts

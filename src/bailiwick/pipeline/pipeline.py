@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from bailiwick.accounts import AccountView
+from bailiwick.accounts import AccountView, Attester
 from bailiwick.alternatives import Needs, fit
-from bailiwick.audit import AuditUnavailable, Event, reread
+from bailiwick.audit import AuditUnavailable, Event, canonical, reread
 from bailiwick.location import ClientAddress, Invalid, Located
 from bailiwick.pipeline.answers import answers_events
+from bailiwick.pipeline.end_users import EndUsers
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
 from bailiwick.pipeline.record import (
     NOWHERE,
@@ -24,6 +25,7 @@ from bailiwick.pipeline.scene import Scene
 from bailiwick.pipeline.values import (
     Arrangement,
     Asked,
+    EndUser,
     Judged,
     Outcome,
     Pending,
@@ -46,6 +48,9 @@ class Accounts(Protocol):
 
     def by_id(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id."""
+
+    def attesters(self, account: str) -> tuple[Attester, ...]:
+        """Give the keys that attest what an account says of its users, its own first."""
 
     def ids(self) -> list[str]:
         """List the ids of all accounts."""
@@ -88,6 +93,7 @@ class Pipeline:
         ``keep_raw``: addresses go to the audit log's erasable store.
         """
         self._accounts = accounts
+        self._end_users = EndUsers(accounts)
         self._audit = audit
         self._clients = Clients(names)
         self._anonymous = anonymous
@@ -127,12 +133,14 @@ class Pipeline:
         if scene is None:
             raise Unavailable("not_ready")
         account = self.identify(asked.key, at)
+        end_user = self._end_users.find(asked.headers, asked.named, account, at)
         caller = scene.caller(asked, at)
-        answer = scene.answer(asked, caller, account, at)
+        said = end_user.said if end_user is not None else None
+        answer = scene.answer(asked, caller, account, said, at)
         decision = answer.decision
         judged = Judged(
             decision_id(at), decision, answer.model, account, caller.located, decision.revision,
-            answer.controlled, answer.layer,
+            answer.controlled, answer.layer, end_user,
         )  # fmt: skip
         permitted = decision.permitted
         if permitted and answer.controlled and account is not None:
@@ -144,7 +152,8 @@ class Pipeline:
             beside = _beside(scene.world.shadow, caller.located, asked, at, judged)
         latency_us = (time.perf_counter_ns() - began) // 1000
         build = scene.build(asked, at)
-        event = answer.written(judged, asked, caller, build, latency_us, beside)
+        attested = self._attested(end_user, account, at)
+        event = answer.written(judged, asked, caller, build, latency_us, attested, beside)
         return self._record(judged, event, self._raw(caller.client))
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
@@ -186,6 +195,15 @@ class Pipeline:
             raise Unauthenticated("key.unknown")
         return found
 
+    def end_user(
+        self, headers: Sequence[tuple[str, str]], account: AccountView | None, at: datetime
+    ) -> EndUser | None:
+        """Read what an account attests for its own user; ``None``: nothing.
+
+        Raises ``EndUserInvalid``.
+        """
+        return self._end_users.find(headers, None, account, at)
+
     def account_of_id(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id."""
         return self._accounts.by_id(account, at) if self._accounts else None
@@ -214,6 +232,9 @@ class Pipeline:
                 number += 1
             answers.append(found)
             client = self._clients.fields(bench.client, at) if bench.client else NOWHERE
+            if bench.end_user is not None and bench.account is not None:
+                end_user = self._clients.end_user(bench.end_user, bench.account.id, at)
+                client = {**client, "end_user": end_user}
             events += answers_events(asker, path, bench, questions, found, client)
         await self._keep(sets, answers, events)
         return answers
@@ -261,7 +282,9 @@ class Pipeline:
             return None
         located = world.locator.locate_client(client, at)
         decision = world.decide(
-            judged.model, at, _parts(world, located, account, asked, judged.model)
+            judged.model,
+            at,
+            _parts(world, located, account, asked, judged.model, judged.end_user),
         )
         codes = {reason.code for reason in decision.reasons}
         if "order.off" in codes:
@@ -272,6 +295,8 @@ class Pipeline:
         """List the models that this caller may use for inference, from here and now."""
         world = self._ready()
         account = self._account(asked, at)
+        end_user = self._end_users.find(asked.headers, asked.named, account, at)
+        said = end_user.said if end_user is not None else None
         client = _client(world, asked)
         if isinstance(client, Invalid):
             return ()
@@ -279,7 +304,8 @@ class Pipeline:
         stale = account is not None and self._accounts is not None and not self._accounts.fresh
         found = []
         for model in world.table.policy.models:
-            parts = world.parts(located, account, "infer", frozenset(), (model, asked.dialect))
+            route = (model, asked.dialect)
+            parts = world.parts(located, account, "infer", frozenset(), route, said)
             permitted = world.decide(model, at, parts).permitted
             if permitted and not (stale and world.controlled(model)):
                 found.append(model)
@@ -292,6 +318,14 @@ class Pipeline:
 
     def _account(self, asked: Asked, at: datetime) -> AccountView | None:
         return self.identify(asked.key, at)
+
+    def _attested(
+        self, end_user: EndUser | None, account: AccountView | None, at: datetime
+    ) -> bytes | None:
+        """Describe an end user as a record does."""
+        if end_user is None or account is None:
+            return None
+        return canonical(self._clients.end_user(end_user, account.id, at))
 
     def _check_fresh(self) -> None:
         if self._accounts is not None and not self._accounts.fresh:
@@ -370,12 +404,18 @@ def _client(world: World, asked: Asked) -> ClientAddress | Invalid:
 
 def _beside(shadow: World, located: Located, asked: Asked, at: datetime, judged: Judged) -> bytes:
     """Let a policy that is only tried judge the same request; nothing follows from it."""
-    parts = _parts(shadow, located, judged.account, asked, judged.model)
+    parts = _parts(shadow, located, judged.account, asked, judged.model, judged.end_user)
     return shadow.compared(judged.decision, shadow.decide(judged.model, at, parts))
 
 
 def _parts(
-    world: World, located: Located, account: AccountView | None, asked: Asked, model: str | None
+    world: World,
+    located: Located,
+    account: AccountView | None,
+    asked: Asked,
+    model: str | None,
+    end_user: EndUser | None,
 ) -> Parts:
     route = (model, asked.dialect) if model is not None else None
-    return world.parts(located, account, asked.action, asked.features, route)
+    said = end_user.said if end_user is not None else None
+    return world.parts(located, account, asked.action, asked.features, route, said)

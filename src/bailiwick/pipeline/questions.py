@@ -13,7 +13,8 @@ from bailiwick.accounts import AccountView
 from bailiwick.decision import Decision, Effect, Reason, common
 from bailiwick.facts import PENDING, UNKNOWN, Absent, Fact, Kind, dimension
 from bailiwick.location import ClientAddress, Invalid, Located
-from bailiwick.pipeline.assemble import account_facts, location_facts
+from bailiwick.pipeline.assemble import account_facts, end_user_facts, location_facts
+from bailiwick.pipeline.values import EndUser
 from bailiwick.pipeline.world import ROUTE, Part, World
 from bailiwick.policy import Obligations
 
@@ -31,6 +32,8 @@ class Background:
     """``None``: the asker said no address."""
     said: Mapping[str, Fact] = field(default_factory=dict)
     """Facts that the asker vouches for."""
+    end_user: EndUser | None = None
+    """What the account holder attests for its own user; ``None``: nothing."""
 
     def facts(self, world: World, at: datetime) -> tuple[Mapping[str, Fact], Located | None]:
         """Put together what is known, but for the upstream's places."""
@@ -39,6 +42,8 @@ class Background:
         if isinstance(self.client, ClientAddress):
             located = world.locator.locate_client(self.client, at)
             facts |= location_facts(located)
+        if self.end_user is not None:
+            facts |= end_user_facts(self.end_user.said)
         for name, fact in self.said.items():
             if name not in ROUTE:
                 facts[name] = joined(name, facts.get(name, UNKNOWN), fact)
@@ -99,6 +104,11 @@ class Bench:
         """The account, if there is one and it is known."""
         account = self._background.account
         return None if isinstance(account, Absent) else account
+
+    @property
+    def end_user(self) -> EndUser | None:
+        """What is attested of the end user."""
+        return self._background.end_user
 
     @property
     def client(self) -> ClientAddress | Invalid | None:

@@ -14,7 +14,7 @@ from bailiwick.audit import canonical, encoded, form
 from bailiwick.decision import Decision, Reason, obligations_as_dict
 from bailiwick.facts import Absent, Fact
 from bailiwick.location import ClientAddress, Freshness, Invalid, Located, SourceAnswer
-from bailiwick.pipeline.values import Asked, Judged, Outcome
+from bailiwick.pipeline.values import Asked, EndUser, Judged, Outcome
 
 MOST_CLIENTS = 8192
 """Addresses whose name of the day is remembered."""
@@ -56,6 +56,13 @@ class Clients:
                 self._known.clear()
             found = self._known[key] = self._names.address(client.address, at)
         return {"address": found, "address_from": client.source}
+
+    def end_user(self, end_user: EndUser, account: str, at: datetime) -> dict[str, Any]:
+        """Describe an end user, without who it is: the same ``sub`` elsewhere is another one."""
+        sub, (place, labels) = end_user.sub, end_user.said
+        name = None if sub is None else self._names.value("end_user", f"{account}\0{sub}", at)
+        listed = None if labels is None else sorted(labels)
+        return {"kid": end_user.kid, "sub": name, "place": place, "labels": listed}
 
     def build(self, agent: str, at: datetime) -> str:
         """Stand in for the build of a program, by its user agent."""

@@ -23,7 +23,7 @@ from bailiwick.pipeline.record import (
     refused_fields,
     shared_fields,
 )
-from bailiwick.pipeline.values import Asked, Judged
+from bailiwick.pipeline.values import Asked, Judged, Said
 from bailiwick.pipeline.world import Part, Parts, Verdict, World
 
 MOST: Final = 4096
@@ -37,6 +37,7 @@ _BLANKS: Final = {
     "build": b"%b",
     "cell": b"%b",
     "bytes_in": b"%d",
+    "end_user": b"%b",
     "id": b'"%b"',
     "key": b"%b",
     "latency_us": b"%d",
@@ -60,6 +61,8 @@ class _Wish:
     controlled: bool
     request: Part
     route: Part
+    attested: bool
+    """Whether something is attested of the end user, and so on record."""
 
 
 class Caller(NamedTuple):
@@ -95,6 +98,7 @@ class Answer(NamedTuple):
         caller: Caller,
         build: bytes,
         latency_us: int,
+        end_user: bytes | None,
         shadow: bytes | None,
     ) -> bytes:
         """Fill the record in for one request; the blanks are in the order of their names."""
@@ -105,11 +109,12 @@ class Answer(NamedTuple):
             who = name_written(account.id)
             key = name_written(account.key_id)
         where = (caller.address, caller.address_from, build)
-        cell, id_ = caller.cell, judged.id.encode()
+        cell = (caller.cell,) if end_user is None else (caller.cell, end_user)
+        id_ = judged.id.encode()
         beside = () if shadow is None else (shadow,)
         if self.counts:
-            return self.form % (who, *where, asked.bytes_in, cell, id_, key, latency_us, *beside)
-        return self.form % (who, *where, cell, id_, key, latency_us, *beside)
+            return self.form % (who, *where, asked.bytes_in, *cell, id_, key, latency_us, *beside)
+        return self.form % (who, *where, *cell, id_, key, latency_us, *beside)
 
 
 class Scene:
@@ -160,13 +165,18 @@ class Scene:
         return found
 
     def answer(
-        self, asked: Asked, caller: Caller, account: AccountView | None, at: datetime
+        self,
+        asked: Asked,
+        caller: Caller,
+        account: AccountView | None,
+        said: Said | None,
+        at: datetime,
     ) -> Answer:
         """Decide; the same facts have the same answer, so it is kept."""
-        wanted = (asked[3:11], asked.bytes_in is None)
+        wanted = (asked[3:11], asked.bytes_in is None, said)
         wish = self._wishes.get(wanted)
         if wish is None:
-            wish = _remember(self._wishes, MOST, wanted, self._wish(asked))
+            wish = _remember(self._wishes, MOST, wanted, self._wish(asked, said))
         part, world = caller.part, self.world
         accounts = world.account_part(account)
         location = part.prepared if part is not None else caller.client
@@ -208,14 +218,15 @@ class Scene:
     def _basis(self, fields: Mapping[str, Any]) -> _Basis:
         return self._bases.setdefault(canonical(fields), _Basis(fields))
 
-    def _wish(self, asked: Asked) -> _Wish:
+    def _wish(self, asked: Asked, said: Said | None) -> _Wish:
         world = self.world
         model = world.catalog.resolve(asked.model) if asked.model is not None else None
         return _Wish(
             model,
             world.controlled(model),
-            world.request_part(asked.action, asked.features),
+            world.request_part(asked.action, asked.features, said),
             world.route_to((model, asked.dialect) if model is not None else None),
+            said is not None,
         )
 
     def _answer(
@@ -230,6 +241,8 @@ class Scene:
                  "address": None, "address_from": None, "build": None, "cell": None}  # fmt: skip
         if self.world.shadow is not None and caller.located is not None:
             event["shadow"] = None
+        if wish.attested:
+            event["end_user"] = None
         counts = asked.bytes_in is not None and not decision.permitted
         if counts:
             event.update(refused_fields(self.world.table.policy.refusal.status, 0))

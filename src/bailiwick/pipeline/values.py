@@ -39,6 +39,23 @@ class Asked(NamedTuple):
     """``headers`` by name, if no name is given twice; ``None``: look through all of them."""
 
 
+class Said(NamedTuple):
+    """What decisions know of an end user; ``None``: it is not claimed, and so unknown."""
+
+    place: str | None
+    labels: frozenset[str] | None
+
+
+class EndUser(NamedTuple):
+    """What an account holder attests for its own user."""
+
+    kid: str
+    """The key that attests it."""
+    sub: str | None
+    """Who it is, in the account holder's words; records have a keyed hash of it."""
+    said: Said
+
+
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """What the policy has in place of a model, for one request."""
@@ -72,6 +89,8 @@ class Judged(NamedTuple):
     """Whether the model may be served only while records can be kept and accounts are known."""
     layer: str
     """The layer whose evidence decided: ``edge``, ``settings`` or ``account``."""
+    end_user: EndUser | None = None
+    """What the account holder attests for its own user; ``None``: nothing."""
 
 
 class Pending(Protocol):
@@ -103,6 +122,15 @@ class Unauthenticated(Exception):
         super().__init__(reason)
         self.reason = reason
         """``key.missing`` or ``key.unknown``."""
+
+
+class EndUserInvalid(Unauthenticated):
+    """What came to attest the end user is not good; the account itself may be."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("end_user_invalid")
+        self.why = why
+        """In words that the caller may be told."""
 
 
 class Unavailable(Exception):

@@ -26,6 +26,7 @@ from bailiwick.location import (
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
 from bailiwick.pipeline.layers import EDGE, SETTINGS, Layers
 from bailiwick.pipeline.record import fact_written, shadow_fields, shared_fields
+from bailiwick.pipeline.values import Said
 
 LOCATION = frozenset({"address", "network", "holder"})
 ROUTE = frozenset({"endpoint", "processing", "egress"})
@@ -157,12 +158,15 @@ class World:
         action: str,
         features: frozenset[str],
         route: tuple[str, str] | None,
+        said: Said | None = None,
     ) -> "Parts":
-        """Look the facts of a request up; ``route`` is its model and dialect, if it has one."""
+        """Look the facts of a request up; ``route`` is its model and dialect, if it has one, and
+        ``said`` what is attested of its end user.
+        """
         return Parts(
             self.location_part(located),
             self.account_part(account),
-            self.request_part(action, features),
+            self.request_part(action, features, said),
             self.route_to(route),
         )
 
@@ -278,12 +282,13 @@ class World:
             found = _remember(self._accounts, id(who), (who, part))  # keeps ``who``, so its id
         return found[1]
 
-    def request_part(self, action: str, features: frozenset[str]) -> Part:
+    def request_part(self, action: str, features: frozenset[str], said: Said | None = None) -> Part:
         """Look up what is asked."""
-        found = self._requests.get((action, features))
+        key = (action, features, said)
+        found = self._requests.get(key)
         if found is None:
-            part = self._part(request_facts(action, features), REQUEST)
-            found = _remember(self._requests, (action, features), part)
+            part = self._part(request_facts(action, features, said), REQUEST)
+            found = _remember(self._requests, key, part)
         return found
 
     def route_to(self, route: tuple[str, str] | None) -> Part:

@@ -25,6 +25,7 @@ from bailiwick.gateway import (
     read_head,
     read_request,
     refusal,
+    unauthenticated,
 )
 from bailiwick.pipeline import (
     ABOUT_ACCOUNTS,
@@ -164,12 +165,13 @@ class Checker:
         key = _key(request)
         nobody = key is None and question.action == "sign_up"  # there is no account yet
         account = None if nobody else pipeline.identify(key, at)
+        end_user = pipeline.end_user(request.lines, account, at)
         world = pipeline.world
         if world is None:
             raise Unavailable("not_ready")
         header = request.asker.address_header
         client = world.find_client_behind(request.peer, request.lines, header)
-        bench = pipeline.bench(Background(account, client), at)
+        bench = pipeline.bench(Background(account, client, end_user=end_user), at)
         ((answer,),) = await pipeline.answer(
             request.asker.name, request.path, [(bench, [question])], at
         )
@@ -177,7 +179,7 @@ class Checker:
         controlled = world.controlled(answer.model)
         return Judged(
             answer.id, decision, answer.model, account, bench.located, decision.revision,
-            controlled, "edge",
+            controlled, "edge", end_user,
         )  # fmt: skip
 
     async def _hold(self, judged: Judged, reading: Reading, request: Request) -> None:
@@ -247,7 +249,7 @@ def _as_refusal(error: Refused | Unauthenticated | Unavailable) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, Unauthenticated):
-        return Refused("unauthenticated", "the API key is missing or not valid")
+        return unauthenticated(error)
     return Refused(error.reason, "no decision can be taken at present")
 
 
