@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bailiwick.audit import AuditLog
+from end_users import jwk, pem
 
 UPSTREAM = """
 upstreams:
@@ -55,6 +57,27 @@ def test_an_account_gets_evidence_labels_status_and_a_key_shown_once(folder: Pat
     assert shown["history"][-1]["what"] == "key.added"
     assert "firm" in ok(folder, "accounts", "show")
     assert "research" in ok(folder, "accounts", "show", "firm")
+
+
+def test_a_key_to_attest_with_is_added_shown_and_ended(folder: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    (folder / "firm.pem").write_text(pem(key))
+    (folder / "firm.jwk").write_text(jwk(key, kid="theirs"))
+    ok(folder, "accounts", "add", "Firm", "--id", "firm")
+
+    assert ok(folder, "accounts", "attest", "firm", "--key", "firm.pem", "--kid", "k1") == "k1\n"
+    assert ok(folder, "accounts", "attest", "firm", "--key", "firm.jwk") == "theirs\n"
+    assert "ended k1" in ok(folder, "accounts", "attest", "firm", "--end", "k1")
+    shown = json.loads(ok(folder, "accounts", "show", "firm", "--json"))
+
+    assert [(one["kid"], bool(one["ended_at"])) for one in shown["attesters"]] == [
+        ("k1", True),
+        ("theirs", False),
+    ]
+    assert shown["history"][-1]["what"] == "attester.ended"
+    assert "theirs" in ok(folder, "accounts", "show", "firm")
+    for words in ([], ["--key", "no.pem"], ["--end", "k1"], ["--kid", "k1", "--end", "theirs"]):
+        assert bailiwick(folder, "accounts", "attest", "firm", *words).returncode == 2
 
 
 def test_a_key_is_revoked_by_its_id(folder: Path) -> None:

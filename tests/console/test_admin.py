@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from console.running import BY, ORIGIN, PASSWORD, PEOPLE, Running
+from end_users import p256, pem
 
 WHY = {"reason": "a test"}
 SUSPEND = {"status": "suspended", "code": "terms.breach", **WHY}
@@ -127,6 +128,22 @@ def test_keys_labels_and_evidence_are_set_by_whoever_is_logged_in(running: Runni
     assert key["key"] not in str(details)
     actors = [one["actor"] for one in details["history"]]
     assert actors[2:] == ["ada", "ada", "rea", "ann", "ann"]
+
+
+def test_keys_to_attest_with_are_for_admins(running: Running) -> None:
+    path = f"/accounts/{account(running, 'attesting')}"
+    given = {"key": pem(p256()), "kid": "k1", **WHY}
+
+    refused = running.ask("ann", "POST", f"{path}/attesters", given)
+    added = running.ask("ada", "POST", f"{path}/attesters", given)
+    bad = running.ask("ada", "POST", f"{path}/attesters", {"key": "no key", **WHY})
+    ended = running.ask("ada", "POST", f"{path}/attesters/k1/end", WHY)
+
+    assert [one.status_code for one in (refused, added, bad, ended)] == [403, 201, 422, 204]
+    assert added.json() == {"kid": "k1"}
+    details = running.ask("vic", "GET", path).json()
+    assert [(one["kid"], bool(one["ended_at"])) for one in details["attesters"]] == [("k1", True)]
+    assert [one["actor"] for one in details["history"]][-2:] == ["ada", "ada"]
 
 
 def test_an_order_is_given_and_lifted(running: Running) -> None:

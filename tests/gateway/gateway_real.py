@@ -42,9 +42,12 @@ def services(directory: str) -> Services:
     """Make what a worker works with."""
     folder = Path(directory)
     store = AccountStore.open(f"sqlite:///{folder}/accounts.db", folder / "secret", clock=now)
+    store.start()
     log = AuditLog.open(folder / "audit", node="test", clock=now)
     catalog = read_catalog()
-    table = compile_table(read_policy(POLICY, "policy.yaml", catalog), catalog)
+    own = folder / "policy.yaml"
+    text = own.read_text() if own.exists() else POLICY
+    table = compile_table(read_policy(text, "policy.yaml", catalog), catalog)
     rules = ClientRules(TrustedProxies.read(["127.0.0.1/32"]))
     pipeline = Pipeline(store, log, Pseudonyms(folder / "pseudonyms"))
     pipeline.use(World(table, catalog, load_locator(LocationSettings(), now()), client=rules))

@@ -6,11 +6,11 @@ import json
 import pytest
 from gateway_judge import CATALOGUE
 from gateway_process import GatewayProcess
-from gateway_raw import ask, message
 from gateway_upstream import Upstream
 
 from bailiwick.front import Refused
 from bailiwick.gateway.identity import key_presented, model_named
+from gateway_raw import ask, message
 
 FORBIDDEN = "anthropic/claude-frontier"
 """Denied from nowhere, which is where these requests come from."""

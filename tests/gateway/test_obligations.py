@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from gateway_process import GatewayProcess, free_port
-from gateway_raw import ask, message, request, talk
 from gateway_upstream import Upstream
 
 from bailiwick.decision import Obligations, Quota
 from bailiwick.front import Refused
 from bailiwick.gateway import unsupported
 from bailiwick.gateway.obligations import cap
+from gateway_raw import ask, message, request, talk
 
 Start = Callable[..., GatewayProcess]
 CHAT = ("max_completion_tokens", "max_tokens")

@@ -8,10 +8,10 @@ from typing import Any
 import gateway_real
 import pytest
 from gateway_process import GatewayProcess
-from gateway_raw import ask, message
 from gateway_upstream import Upstream
 
 from bailiwick.audit import show, verify
+from gateway_raw import ask, message
 
 US, NL = "192.0.32.10", "193.0.6.139"
 """Addresses of ICANN and RIPE NCC: real geography that does not move."""

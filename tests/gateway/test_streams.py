@@ -12,8 +12,9 @@ import httpx2 as httpx
 import pytest
 from gateway_certificate import make_certificate
 from gateway_process import GatewayProcess
-from gateway_raw import ask, message, request, talk
 from gateway_upstream import Upstream, events
+
+from gateway_raw import ask, message, request, talk
 
 Start = Callable[..., GatewayProcess]
 
