@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from end_users import pem, token
 from service.envoy import Upstream
-from service.running import DE, IR, LLAMA, OPUS, US, Answered, Running, free_port, running, send
+from service.running import BY, DE, IR, LLAMA, OPUS, US, Answered, Running, free_port, running, send
 
 PATIENCE_S = 60
 POLICY = """\
@@ -192,6 +195,20 @@ def test_the_rest_is_refused_in_the_callers_dialect(asked: Front) -> None:
 )
 def test_no_header_of_a_client_opens_anything(asked: Front, headers: dict[str, str]) -> None:
     assert asked.ask(DE, headers).status in {400, 401, 403}
+
+
+def test_what_attests_an_end_user_is_judged_and_stays_here(asked: Front) -> None:
+    key = Ed25519PrivateKey.generate()
+    asked.service.accounts.add_attester("acme", pem(key), kid="k1", **BY)
+    good = {"x-bailiwick-end-user": token(key, datetime.now(UTC), place="XA")}
+    end = time.monotonic() + 10
+    while (answer := asked.ask(US, good)).status != 200 and time.monotonic() < end:
+        time.sleep(0.05)
+
+    assert answer.status == 200, answer.text
+    assert "x-bailiwick-end-user" not in answer.json()["headers"]
+    bad = asked.ask(US, {"x-bailiwick-end-user": "bad"})
+    assert (bad.status, bad.json()["bailiwick"]["code"]) == (403, "end_user_invalid")
 
 
 def test_a_hop_that_the_client_made_up_is_not_believed(asked: Front) -> None:

@@ -2,18 +2,26 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bailiwick.bootstrap import load_policy
 from bailiwick.decision import compile_table
+from bailiwick.errors import InvalidInput
 from bailiwick.targets.edge import Edge
 from edge.proxies import Proxy, running_proxy, world, write
 from edge.test_edges import POLICY
+from end_users import pem, token
 from service.envoy import Upstream
-from service.running import DE, ENVOY, LLAMA, OPUS, Running, running
+from service.running import BY, DE, ENVOY, LLAMA, OPUS, Running, running
+
+KEY = Ed25519PrivateKey.generate()
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +172,28 @@ def test_what_the_upstream_gets_is_what_was_judged(proxy: tuple[Proxy, Running])
     assert answer.startswith(b"HTTP/1.1 200")
     seen = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
     assert seen["body"].encode() == raw
+
+
+def test_what_attests_an_end_user_is_judged_and_stays_here(proxy: tuple[Proxy, Running]) -> None:
+    running_, service = proxy
+    raw, header = body(LLAMA), b"X-Bailiwick-End-User: %b"
+    with suppress(InvalidInput):  # another proxy's test has added it
+        service.accounts.add_attester("acme", pem(KEY), kid="k1", **BY)
+    good = header % token(KEY, datetime.now(UTC), place="XA").encode()
+    end = time.monotonic() + 10
+
+    def ask(*lines: bytes) -> bytes:
+        return talk(running_.port, head(service, JSON, length(raw), *lines) + raw)
+
+    while not (answer := ask(good)).startswith(b"HTTP/1.1 200") and time.monotonic() < end:
+        time.sleep(0.05)
+
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert b"x-bailiwick-end-user" not in answer.lower()
+    for bad in ((header % b"bad",), (good, good)):
+        answer = ask(*bad)
+        assert answer.startswith(b"HTTP/1.1 400"), answer
+        assert b"end_user_invalid" in answer
 
 
 def test_a_key_that_is_given_twice_deep_inside_goes_nowhere(proxy: tuple[Proxy, Running]) -> None:

@@ -1,13 +1,38 @@
 """Checks for proxies: with the body, and without."""
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.running import DE, IR, KP, LLAMA, OPUS, OTHERS, PICTURES, TOKEN, US, WEAK, Running
+from end_users import pem, token
+from service.running import (
+    BY,
+    DE,
+    IR,
+    KP,
+    LLAMA,
+    OPUS,
+    OTHERS,
+    PICTURES,
+    TOKEN,
+    US,
+    WEAK,
+    Running,
+    running,
+)
 
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
 CHAT = "/v1/chat/completions"
+END_USERS = """\
+bailiwick: 1
+name: end-users
+models: {frontier: {ids: ["anthropic/claude-opus-*"]}}
+rules:
+  - {id: in-xa, permit: frontier, where: {end_user: {place: XA}}}
+"""
 
 
 def test_a_permitted_request_goes_on_with_the_policys_headers(service: Running) -> None:
@@ -176,6 +201,31 @@ def test_traefik_caddy_and_nginx_describe_requests_each_in_its_way(
     service: Running, headers: dict[str, str]
 ) -> None:
     assert service.forward(**headers, x_bailiwick_model=LLAMA).status == 200
+
+
+def test_an_attested_end_user_decides_in_every_way_of_asking(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    with running(tmp_path, END_USERS) as service:
+        service.accounts.add_attester("acme", pem(key), kid="k1", **BY)
+
+        def ask(**header: str) -> list[int]:
+            named = {"x_bailiwick_model": OPUS, "x_bailiwick_features": "none", **header}
+            whole = {name.replace("_", "-"): value for name, value in header.items()}
+            return [service.check(headers=whole).status, service.forward(**named).status]
+
+        def said(**claims: str) -> list[int]:
+            return ask(x_bailiwick_end_user=token(key, datetime.now(UTC), **claims))
+
+        service.until(lambda: said(place="XA")[0] != 400)
+        assert said(place="XA", sub="ann") == [200, 200]
+        assert said(place="XB") == ask() == [403, 403]
+        assert ask(x_bailiwick_end_user="bad") == [400, 403]
+        (record,) = [
+            one for one in service.records("answers") if one.get("end_user", {}).get("sub")
+        ]
+        assert (record["end_user"]["kid"], record["end_user"]["place"]) == ("k1", "XA")
+        assert record["evidence"]["end_user.place"] == ["XA"]
+        assert record["end_user"]["sub"] != "ann"
 
 
 def test_a_request_that_nobody_describes_is_refused(service: Running) -> None:

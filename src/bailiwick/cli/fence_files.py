@@ -34,6 +34,7 @@ http:
           X-Bailiwick-Model: ""
           X-Bailiwick-Features: ""
           X-Bailiwick-Action: ""
+          X-Bailiwick-End-User: ""
   services:
     models:
       loadBalancer:
@@ -55,12 +56,18 @@ CADDY = """\
 }
 :8000 {
 	route {
-		request_header -X-Bailiwick-*
+		request_header -X-Bailiwick-Token
+		request_header -X-Bailiwick-Address
+		request_header -X-Bailiwick-Model
+		request_header -X-Bailiwick-Features
+		request_header -X-Bailiwick-Action
+		request_header -X-Bailiwick-Decision
 REMOVED		forward_auth SERVICE {
 			uri /forward
 			header_up X-Bailiwick-Token "TOKEN"
 			copy_headers HEADERS
 		}
+		request_header -X-Bailiwick-End-User
 		reverse_proxy UPSTREAM
 	}
 }

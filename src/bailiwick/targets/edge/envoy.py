@@ -22,6 +22,8 @@ from bailiwick.targets.edge.plan import ALL, ModelClass, Plan
 COUNTRY: Final = "x-bailiwick-country"
 ADDRESS: Final = "x-bailiwick-address"
 DECISION: Final = "x-bailiwick-decision"
+END_USER: Final = "x-bailiwick-end-user"
+"""What the account holder attests: for whoever decides, and nobody behind."""
 _ID: Final = "edge_%REQ(X-REQUEST-ID):64%"
 """What names a refusal of Envoy's own: Envoy makes it, or a proxy in front did."""
 _HTTP: Final = "type.googleapis.com/envoy.extensions.filters.http"
@@ -34,7 +36,9 @@ _OURS: Final = (
     COUNTRY, DECISION, "x-bailiwick-token", "x-bailiwick-model", "x-bailiwick-features",
 )  # fmt: skip
 """Headers that no client may write."""
-_SENT: Final = ("x-api-key", "content-type", "content-encoding", "anthropic-version", ADDRESS)
+_SENT: Final = (
+    "x-api-key", "content-type", "content-encoding", "anthropic-version", ADDRESS, END_USER,
+)  # fmt: skip
 """Headers that the service reads, beside `authorization`, which Envoy sends anyway."""
 _NAMING: Final = ("model", "engine", "deployment", "fallback")
 """What is in the name of a header that names a model; the service sees to it that it agrees with
@@ -105,7 +109,7 @@ def _listener(
         "normalize_path": True,
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "route_config": {"virtual_hosts": [_host(selftest)]},
+        "route_config": {"virtual_hosts": [_host(options, selftest)]},
         "local_reply_config": _replies(made, _reads(made, options)),
         **({} if selftest else {"access_log": [_log(made)]}),
         "http_filters": _filters(made, options, database),
@@ -139,7 +143,7 @@ def _cidr(text: str) -> dict[str, Any]:
     return {"address_prefix": prefix, "prefix_len": int(length or (128 if ":" in prefix else 32))}
 
 
-def _host(selftest: bool) -> dict[str, Any]:
+def _host(options: EdgeOptions, selftest: bool) -> dict[str, Any]:
     action: dict[str, Any] = (
         {"direct_response": {"status": 204}}
         if selftest
@@ -149,7 +153,7 @@ def _host(selftest: bool) -> dict[str, Any]:
     route = {
         "match": {"prefix": "/"},
         **action,
-        "request_headers_to_remove": [ADDRESS],
+        "request_headers_to_remove": [ADDRESS, END_USER] if options.service else [ADDRESS],
         "response_headers_to_add": [
             {"header": named, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
         ],

@@ -64,6 +64,7 @@ def main(made: Plan, options: EdgeOptions) -> str:
     asking = f"""\
     http-request lua.bailiwick
     {_answer(503, folder, "down")} unless {{ var(txn.bailiwick_answer) -m str permit }}
+    http-request del-header x-bailiwick-end-user
 """
 
     def rules() -> str:
@@ -178,7 +179,8 @@ local file = assert(io.open({json.dumps(f"{options.folder}/{options.token_file}"
 local token = file:read("l")
 file:close()
 local sent = {{ ["authorization"] = true, ["x-api-key"] = true, ["content-type"] = true,
-               ["content-encoding"] = true, ["anthropic-version"] = true }}
+               ["content-encoding"] = true, ["anthropic-version"] = true,
+               ["x-bailiwick-end-user"] = true }}
 local words = {{ model = true, models = true, engine = true, deployment = true, fallback = true,
                 fallbacks = true }}
 local obliged = {{ {names} }}

@@ -260,6 +260,7 @@ def _forwarding(made: Plan, *, asked: bool, accel: bool = True) -> str:
         "proxy_http_version 1.1;",
         'proxy_set_header Connection "";',
         *(f'proxy_set_header {name} "";' for name in (*_OURS, *_SET)),
+        *(['proxy_set_header X-Bailiwick-End-User "";'] if asked else []),
         *(
             f"proxy_set_header {_cased(name)} "
             + (f"$bailiwick_{_var(name)};" if asked else '"";')
