@@ -24,6 +24,8 @@ BY_HAND = "Envoy + a bare service by hand"
 ENVOY, NGINX, HAPROXY = "Envoy, compiled", "nginx, compiled", "HAProxy, compiled"
 ENVOY_MODEL, HAPROXY_MODEL = "Envoy, compiled, a model", "HAProxy, compiled, a model"
 ENVOY_BY_HAND, NGINX_BY_HAND = "Envoy, two countries by hand", "nginx, two countries by hand"
+ENVOY_LOGGED, NGINX_LOGGED = f"{ENVOY_BY_HAND}, logged", f"{NGINX_BY_HAND}, logged"
+"""The same with a line for each request in the program's own format, as it comes when installed."""
 TWO = ("CN", "RU")
 
 
@@ -131,7 +133,7 @@ def _program(name: str) -> str:
     return found
 
 
-def envoy_by_hand(site: Site) -> Server:
+def envoy_by_hand(site: Site, name: str = ENVOY_BY_HAND, *, logged: bool = False) -> Server:
     """Start Envoy with its geoip filter and one rule of two countries, and nothing else."""
     headers = [
         {"header": {"name": envoy.COUNTRY, "string_match": {"exact": country}}} for country in TWO
@@ -139,10 +141,10 @@ def envoy_by_hand(site: Site) -> Server:
     policy = {"permissions": [{"any": True}], "principals": [{"or_ids": {"ids": headers}}]}
     rules = {"action": "DENY", "policies": {"two": policy}}
     filters = [envoy._geoip(site), envoy._filter("rbac", "rbac.v3.RBAC", {"rules": rules})]
-    return envoy._start(site, ENVOY_BY_HAND, filters, [])
+    return envoy._start(site, name, filters, [], logged=logged)
 
 
-def nginx_by_hand(site: Site) -> Server:
+def nginx_by_hand(site: Site, name: str = NGINX_BY_HAND, log: str = "off") -> Server:
     """Start nginx with its geoip2 module and one rule of two countries, and nothing else."""
     module = Path("/usr/lib/nginx/modules/ngx_http_geoip2_module.so")
     if not module.exists():
@@ -160,7 +162,7 @@ error_log {folder}/error.log warn;
 pid {folder}/nginx.pid;
 events {{ worker_connections 4096; }}
 http {{
-    access_log off;
+    access_log {log};
     {temporary}
     geoip2 {site.country_mmdb} {{
         $country source=$remote_addr country iso_code;
@@ -178,4 +180,15 @@ http {{
     }}
 }}
 """)
-    return _run(Edge.NGINX, site, NGINX_BY_HAND, port)
+    return _run(Edge.NGINX, site, name, port)
+
+
+def envoy_logged(site: Site) -> Server:
+    """Start Envoy in the same way, with its access log."""
+    return envoy_by_hand(site, ENVOY_LOGGED, logged=True)
+
+
+def nginx_logged(site: Site) -> Server:
+    """Start nginx in the same way, with its access log, buffered as ours is."""
+    log = f"{site.directory}/access.log combined buffer=32k flush=1s"
+    return nginx_by_hand(site, NGINX_LOGGED, log)

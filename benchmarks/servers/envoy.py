@@ -65,11 +65,22 @@ def _program() -> str:
 
 
 def _start(
-    site: Site, name: str, filters: Sequence[dict[str, Any]], clusters: Sequence[dict[str, Any]]
+    site: Site,
+    name: str,
+    filters: Sequence[dict[str, Any]],
+    clusters: Sequence[dict[str, Any]],
+    *,
+    logged: bool = False,
 ) -> Server:
     program, port = _program(), free_port()
     config = site.directory / "envoy.json"
-    config.write_text(json.dumps(_config(site, port, filters, clusters), indent=1))
+    written = _config(site, port, filters, clusters)
+    if logged:
+        kind = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
+        log = {"name": "envoy.access_loggers.stdout", "typed_config": {"@type": kind}}
+        (listener,) = written["static_resources"]["listeners"]
+        listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = [log]
+    config.write_text(json.dumps(written, indent=1))
     command = [
         program, "-c", str(config), "--concurrency", "1", "--disable-hot-restart",
         "--log-level", "error",
