@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 WAITS = ("alembic", "granian", "limits", "maxminddb", "pycountry", "rich", "bailiwick.service",
-         "bailiwick.providers", "bailiwick.accounts.sweep", "bailiwick.decision.batch")  # fmt: skip
+         "bailiwick.providers", "bailiwick.accounts.sweeping", "bailiwick.decision.batch")  # fmt: skip
 
 
 @pytest.mark.parametrize(

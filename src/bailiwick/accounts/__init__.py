@@ -37,7 +37,7 @@ from bailiwick.accounts.view import AccountView
 from bailiwick.later import later
 
 if TYPE_CHECKING:
-    from bailiwick.accounts.announce import announce
+    from bailiwick.accounts.announcing import announce
     from bailiwick.accounts.appeals import AppealView, NoSuchAppeal
     from bailiwick.accounts.attempts import Attempts
     from bailiwick.accounts.cases import DISPOSITIONS, QUEUES
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from bailiwick.accounts.relay import relay_history
     from bailiwick.accounts.report import TransparencyReport, transparency_report
     from bailiwick.accounts.steps import Step
-    from bailiwick.accounts.sweep import Impact, Swept, confirm, impact, sweep
+    from bailiwick.accounts.sweeping import Impact, Swept, confirm, impact, sweep
     from bailiwick.accounts.wording import REASONS
 
 __all__ = [
@@ -162,7 +162,7 @@ if not TYPE_CHECKING:
     __getattr__ = later(
         __name__,
         {
-            "announce": ("announce",),
+            "announcing": ("announce",),
             "appeals": ("AppealView", "NoSuchAppeal"),
             "attempts": ("Attempts",),
             "cases": ("DISPOSITIONS", "QUEUES"),
@@ -198,7 +198,7 @@ if not TYPE_CHECKING:
             "relay": ("relay_history",),
             "report": ("TransparencyReport", "transparency_report"),
             "steps": ("Step",),
-            "sweep": ("Impact", "Swept", "confirm", "impact", "sweep"),
+            "sweeping": ("Impact", "Swept", "confirm", "impact", "sweep"),
             "wording": ("REASONS",),
         },
     )

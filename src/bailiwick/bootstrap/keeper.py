@@ -1,8 +1,8 @@
 """The background work on accounts: sweep, send notices, put the history on record.
 
 Every worker has a keeper; the one that holds the lease works. When the database or the audit log
-cannot be used it waits, and says so once. What it works with (``accounts.sweep``) is imported when
-it works, not before requests are answered.
+cannot be used it waits, and says so once. What it works with (``accounts.sweeping``) is imported
+when it works, not before requests are answered.
 """
 
 import asyncio
