@@ -68,6 +68,13 @@ def asked(model: str = OPUS) -> dict[str, Any]:
     return {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
 
 
+def test_a_bad_word_about_an_end_user_is_refused(application: Application) -> None:
+    answer = application.post(asked(), **{"x-bailiwick-end-user": "bad"})
+
+    assert answer.status == 400
+    assert answer.json()["bailiwick"]["code"] == "end_user_invalid"
+
+
 def test_a_permitted_request_reaches_the_application_with_its_body(
     application: Application,
 ) -> None:

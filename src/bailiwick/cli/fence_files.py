@@ -61,6 +61,7 @@ CADDY = """\
 		request_header -X-Bailiwick-Model
 		request_header -X-Bailiwick-Features
 		request_header -X-Bailiwick-Action
+		request_header -X-Bailiwick-Accel
 		request_header -X-Bailiwick-Decision
 REMOVED		forward_auth SERVICE {
 			uri /forward
