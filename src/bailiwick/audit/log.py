@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -75,6 +75,10 @@ class Receipt:
         problem = await self._waiter
         if problem is not None:
             raise problem
+
+    def when_durable(self, call: Callable[[AuditUnavailable | None], None]) -> None:
+        """Call back when the record is on stable storage, or with why it cannot be."""
+        self._waiter.add_done_callback(lambda waiter: call(waiter.result()))
 
     def __await__(self) -> Generator[Any, None, None]:
         return self.durable().__await__()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -391,9 +391,25 @@ class _Permit:
         except AuditUnavailable:
             return self.pipeline.unrecorded(self.judged, self.event, self.raw)
         except asyncio.CancelledError:
-            self.pipeline.outcome(self.judged, CLIENT_LEFT)
+            self.abandon()
             raise
         return self.judged
+
+    def when_durable(self, call: Callable[[Judged | Unavailable], None]) -> None:
+        """Call back when the record is there."""
+        self.receipt.when_durable(lambda problem: call(self._worth(problem)))
+
+    def _worth(self, problem: AuditUnavailable | None) -> Judged | Unavailable:
+        if problem is None:
+            return self.judged
+        try:
+            return self.pipeline.unrecorded(self.judged, self.event, self.raw)
+        except Unavailable as error:
+            return error
+
+    def abandon(self) -> None:
+        """Take note that whoever asked has left."""
+        self.pipeline.outcome(self.judged, CLIENT_LEFT)
 
 
 def _client(world: World, asked: Asked) -> ClientAddress | Invalid:

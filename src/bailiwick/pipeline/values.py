@@ -1,7 +1,7 @@
 """What goes into the pipeline, what comes out, and how it says that it cannot answer."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -96,8 +96,18 @@ class Judged(NamedTuple):
 class Pending(Protocol):
     """A permit whose record is on its way to the disk. Nothing may be forwarded before."""
 
+    @property
+    def judged(self) -> Judged:
+        """What it will be."""
+
     async def durable(self) -> Judged:
         """Wait for the record. Raises ``Unavailable``."""
+
+    def when_durable(self, call: "Callable[[Judged | Unavailable], None]") -> None:
+        """Do the same without a task: call back with the permit, or with why there is none."""
+
+    def abandon(self) -> None:
+        """Take note that nobody waits any more: whoever asked has left."""
 
 
 class Outcome(NamedTuple):

@@ -6,8 +6,9 @@ the features are what the proxy says, or pending; what then depends on them is r
 guessed.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from bailiwick.decision import Decision
@@ -78,6 +79,14 @@ class Verdict(NamedTuple):
     model: str
 
 
+class Waiting(NamedTuple):
+    """A permit that waits for its record, and nothing else."""
+
+    pending: Pending
+    finish: Callable[[Judged | Unavailable], Verdict]
+    """Makes the verdict of what comes of it."""
+
+
 class Checker:
     """Checks requests, one at a time."""
 
@@ -89,9 +98,14 @@ class Checker:
     async def check(self, request: Request) -> Verdict:
         """Decide about a request; whatever is wrong with it is a verdict too."""
         verdict = self.begin(request)
+        if isinstance(verdict, Waiting):
+            try:
+                return verdict.finish(await verdict.pending.durable())
+            except Unavailable as error:
+                return verdict.finish(error)
         return verdict if isinstance(verdict, Verdict) else await verdict
 
-    def begin(self, request: Request) -> Verdict | Awaitable[Verdict]:
+    def begin(self, request: Request) -> Verdict | Waiting | Awaitable[Verdict]:
         """Decide in the same way: at once, or give what has to be waited for."""
         try:
             if "address" not in request.asker.says:
@@ -108,9 +122,16 @@ class Checker:
             verdict = self._parts.pipeline().judge_now(_asked(request, reading), datetime.now(UTC))
             if isinstance(verdict, Judged) and not verdict.decision.permitted:
                 return self._denied(verdict, reading.dialect)
+            if not isinstance(verdict, Judged) and verdict.judged.decision.obligations.is_empty:
+                return Waiting(verdict, partial(self._worth, request))
             return self._permitted(verdict, reading, request)
         except (Refused, Unauthenticated, Unavailable) as error:
             return self._refused(_as_refusal(error), request, None)
+
+    def _worth(self, request: Request, found: Judged | Unavailable) -> Verdict:
+        if isinstance(found, Unavailable):
+            return self._refused(_as_refusal(found), request, None)
+        return _pass(found, request)
 
     async def _permitted(
         self, verdict: Judged | Pending, reading: Reading, request: Request

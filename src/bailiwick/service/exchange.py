@@ -1,7 +1,7 @@
 """One question, from its head to its answer.
 
-A check that is refused is answered in the call that brought its last byte. A permit waits for its
-record, and only such a wait takes a task.
+A check that is refused is answered in the call that brought its last byte, and a permit in the one
+that brings word of its record. Only what has more to wait for takes a task.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import msgspec
 
 from bailiwick.front import NEVER, NO_HEAD, Head, Refused, Reply, clock, too_large
 from bailiwick.gateway import DECISION_HEADER
-from bailiwick.pipeline import Unavailable, decision_id
-from bailiwick.service.check import Request, Verdict
+from bailiwick.pipeline import Judged, Unavailable, decision_id
+from bailiwick.service.check import Request, Verdict, Waiting
 from bailiwick.service.errors import STATUS, NotAnswered
 from bailiwick.service.options import Asker
 from bailiwick.service.questions import METADATA, QUESTIONS, metadata
@@ -46,6 +46,7 @@ class Exchange:
     """The endpoint, as metrics name it."""
     asker: Asker | None = None
     _task: "asyncio.Task[None] | None" = None
+    _waiting: Waiting | None = None
     _why = ""
     """Why the task was interrupted: ``left`` or ``timeout``."""
 
@@ -88,6 +89,9 @@ class Exchange:
         self._since = clock()
         try:
             answer = self._answer(raw)
+            if isinstance(answer, Waiting):
+                self._wait_for(answer)
+                return
             if answer is not None:
                 self._wait(answer)
                 return
@@ -108,7 +112,7 @@ class Exchange:
 
     def left(self) -> None:
         """Take note that the asker has left."""
-        if self._task is not None:
+        if self._task is not None or self._waiting is not None:
             self._interrupt(_LEFT)
         else:
             self._connection.finished()
@@ -118,13 +122,19 @@ class Exchange:
         self._interrupt(_TIMEOUT)
 
     def _interrupt(self, why: str) -> None:
-        if self._task is not None and not self._why:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.pending.abandon()
+            if why == _TIMEOUT:
+                self._say(NotAnswered("not_ready", "no decision could be taken in time"))
+            self._end()
+        elif self._task is not None and not self._why:
             self._why = why
             self._task.cancel()
 
     # -- answering -----------------------------------------------------------------------------
 
-    def _answer(self, raw: bytes | bytearray) -> Awaitable[Verdict | bytes] | None:
+    def _answer(self, raw: bytes | bytearray) -> Waiting | Awaitable[Verdict | bytes] | None:
         """Answer at once, or give what answers."""
         head = self.head
         if self.where in _ASKED_BY_PROXIES:
@@ -152,6 +162,27 @@ class Exchange:
         path, _, query = target.partition("?")
         return Request(method.upper(), path, query, lines, headers, None, asker, peer)
 
+    def _wait_for(self, waiting: Waiting) -> None:
+        self._connection.deadline = clock() + self._service.options.timeouts.judging_s
+        self._waiting = waiting
+        waiting.pending.when_durable(self._recorded)
+
+    def _recorded(self, found: Judged | Unavailable) -> None:
+        """Answer, now that it is known what became of the record."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:  # nobody waits any more
+            return
+        try:
+            self._tell(waiting.finish(found))
+        except Exception:
+            log.exception("a question failed by our own fault")
+            self._say(NotAnswered("internal", "the service failed"))
+        self._end()
+
+    def _end(self) -> None:
+        self._connection.deadline = NEVER
+        self._connection.finished()
+
     def _wait(self, answer: Awaitable[Verdict | bytes]) -> None:
         service = self._service
         self._connection.deadline = clock() + service.options.timeouts.judging_s
@@ -178,8 +209,7 @@ class Exchange:
             log.exception("a question failed by our own fault")
             self._say(NotAnswered("internal", "the service failed"))
         finally:
-            self._connection.deadline = NEVER
-            self._connection.finished()
+            self._end()
 
     def _tell(self, verdict: Verdict) -> None:
         """Tell a proxy what to do."""
