@@ -38,8 +38,10 @@ def test_postgresql_behind_the_api_stops_and_comes_back(tmp_path: Path, own_post
         made.start("console", "appeals")
         suspend(made, "acme")
         token = token_of(made, "acme")
+        made.token("vic")
         own_postgres.stop()
         down = made.ask("vic", "GET", "/accounts/acme")
+        login = made.log_in("ada")
         page = httpx.get(f"{made.url('appeals')}/v1/appeals/{token}", timeout=60)
         own_postgres.start()
         back = made.ask("vic", "GET", "/accounts/acme")
@@ -49,7 +51,7 @@ def test_postgresql_behind_the_api_stops_and_comes_back(tmp_path: Path, own_post
     finally:
         made.stop()
 
-    assert (down.status_code, page.status_code) == (503, 503)
+    assert (down.status_code, page.status_code, login.status_code) == (503, 503, 503)
     assert down.json()["error"]["code"] == "unavailable"
     assert back.json()["summary"]["status"] == "suspended"
     assert "Your appeal has arrived" in sent.text

@@ -268,6 +268,7 @@ def test_a_database_that_is_down_is_503_and_comes_back(own: Running) -> None:
     try:
         own.start("console", "appeals")
         assert own.ask("vic", "GET", "/accounts/acme").status_code == 200
+        own.token("ada")
         own.accounts.close()
         for part in own.folder.glob("accounts.db*"):
             part.rename(own.folder / f"away-{part.name}")
@@ -275,6 +276,7 @@ def test_a_database_that_is_down_is_503_and_comes_back(own: Running) -> None:
             own.ask("vic", "GET", "/accounts/acme"),
             own.ask("ada", "POST", "/accounts", {"name": "A", **WHY}),
             own.ask("vic", "GET", "/cases"),
+            own.log_in("rob"),
             httpx.get(f"{own.url('appeals')}/v1/appeals/{'x' * 43}"),
             httpx.get(f"{own.url('appeals')}/appeal/{'x' * 43}"),
             httpx.post(f"{own.url('appeals')}/appeal/{'x' * 43}", data={"text": "a"}),
@@ -285,9 +287,9 @@ def test_a_database_that_is_down_is_503_and_comes_back(own: Running) -> None:
     finally:
         own.stop()
 
-    assert [one.status_code for one in down] == [503] * 6
-    assert {one.json()["error"]["code"] for one in down[:4]} == {"unavailable"}
-    assert all("cannot be reached now" in one.text for one in down[4:])
+    assert [one.status_code for one in down] == [503] * 7
+    assert {one.json()["error"]["code"] for one in down[:5]} == {"unavailable"}
+    assert all("cannot be reached now" in one.text for one in down[5:])
     assert all(one.headers["retry-after"] == "5" for one in down)
     assert str(file) not in "".join(one.text for one in down)
     assert back.status_code == 200

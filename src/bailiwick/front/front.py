@@ -55,6 +55,7 @@ class Front:
 
     def reload(self) -> None:
         """Read again, soon, whatever is read from files."""
+        raise NotImplementedError
 
     def begin(self) -> None:
         """Look after connections from now on."""

@@ -69,6 +69,10 @@ class Gateway(Front):
         self.client.close()
         await self.services.stop()
 
+    def reload(self) -> None:
+        """Have the services read their files again."""
+        self.services.reload()
+
     async def _reporting(self) -> None:
         while True:
             try:
