@@ -12,7 +12,7 @@ from bailiwick.replay import Job, LogOptions, list_prices, plan
 from bailiwick.replay.ray_engine import replay_on_ray
 from replay.replay_help import adds_up, setting
 
-CHUNKS = 12
+CHUNKS = 48
 told: list[int] = []
 
 
