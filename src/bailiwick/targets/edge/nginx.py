@@ -45,6 +45,7 @@ def main(made: Plan, options: EdgeOptions) -> str:
     """Write a whole configuration around the two parts."""
     return f"""\
 # Written by `bailiwick compile nginx`: policy {made.policy}, revision {made.revision[:12]}.
+pcre_jit on;
 worker_processes auto;
 error_log {options.folder}/error.log warn;
 pid {options.folder}/nginx.pid;
