@@ -16,7 +16,7 @@ class Settings:
     checkpoint_records: int = 10_000
     queue: int = 8192
     """Records that may wait to be written; beyond that, ``AuditUnavailable``."""
-    gather_ms: float = 2.0
+    gather_ms: float = 5.0
     """How long a batch may gather, once several callers wait at the same time."""
     linger_ms: float = 5.0
     """How long a record that nobody waits for may wait for company."""
