@@ -13,6 +13,7 @@ from bailiwick.console.errors import Refusal, answer_errors
 from bailiwick.console.follow import Office
 from bailiwick.console.guard import Guard
 from bailiwick.console.people import Person
+from bailiwick.console.source import source_of
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
@@ -40,7 +41,7 @@ def make_admin_app(office: Callable[[], Office], door: Door, origin: str | None 
 def _log_in(body: Login, request: Request) -> dict[str, str]:
     """Log in; the token goes into the header ``Authorization: Bearer``."""
     door: Door = request.app.state.door
-    source = request.client.host if request.client else ""
+    source = source_of(request.client.host if request.client else "")
     return {"token": door.log_in(body.name, body.password, source)}
 
 

@@ -41,6 +41,7 @@ from bailiwick.console.errors import answer_errors, refusal
 from bailiwick.console.follow import Office
 from bailiwick.console.guard import MOST_BYTES as SMALL_BYTES
 from bailiwick.console.guard import Guard, limited
+from bailiwick.console.source import source_of
 from bailiwick.errors import InvalidInput
 from bailiwick.location import ClientAddress, TrustedProxies, client_address
 
@@ -107,7 +108,7 @@ class Pace:
     def _source(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
         found = client_address(peer, request.headers.items(), self._trusted, self._header)
-        return str(found.address) if isinstance(found, ClientAddress) else peer
+        return source_of(found.address if isinstance(found, ClientAddress) else peer)
 
 
 class Doorstep:
