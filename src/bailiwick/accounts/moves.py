@@ -366,23 +366,13 @@ def _follow_up(
     if told.target in {machine.RESTRICTED, machine.SUSPENDED, machine.IN_REVIEW}:
         queue = cases.REVIEW if told.target == machine.IN_REVIEW else cases.RESTRICTION
         signs = [Sign(flag.fingerprint)] if flag else []
-        if not standing.has_case:
-            return cases.new_case(
-                change,
-                told.account,
-                queue,
-                told.code,
-                told.facts,
-                review,
-                finding=flag.finding if flag else None,
-                signs=signs,
-                revision=rules.revision,
-            )
-        if queue == cases.RESTRICTION:  # whoever clears it clears what it took over
-            signs += cases.close_all(change, told.account, "confirmed", (cases.REVIEW,), review)
-        elif case is not None and cases.is_open_for(change.connection, case, told.account):
-            return case
-        return cases.open_case(
+        begin = cases.open_case if standing.has_case else cases.new_case
+        if standing.has_case:
+            if queue == cases.RESTRICTION:  # whoever clears it clears what it took over
+                signs += cases.close_all(change, told.account, "confirmed", (cases.REVIEW,), review)
+            elif case is not None and cases.is_open_for(change.connection, case, told.account):
+                return case
+        return begin(
             change,
             told.account,
             queue,
