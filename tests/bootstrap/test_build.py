@@ -1,6 +1,7 @@
 """Building and proving a world; what settings become for the gateway."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from authority import Authority
 from bailiwick.bootstrap import Built, build_world, gateway_options, preflight, read_settings
 from bailiwick.errors import BailiwickError, InvalidInput
 from bootstrap.helpers import POLICY, SETTINGS, Folder
@@ -119,6 +121,23 @@ def test_an_upstream_without_its_key_is_refused(folder: Folder, key: str) -> Non
 
     with pytest.raises(InvalidInput, match=r"upstream `one`: the .* holds no key"):
         gateway_options(read_settings(folder.config), {"EMPTY": "", "ODD": "a\x00b"})
+
+
+def test_an_upstreams_authorities_are_read_and_must_be_some(folder: Folder) -> None:
+    authority = Authority(folder.path).path
+    authority.write_text("# Behörde\n" + authority.read_text())  # comments may be in any letters
+    secure = re.sub(r"base_url: \S+", "base_url: https://models.example", SETTINGS)
+    folder.write(settings=f"{secure}    certificates: ca.pem\n")
+
+    options = gateway_options(read_settings(folder.config), {})
+
+    assert "BEGIN CERTIFICATE" in str(options.upstreams[0].authorities)
+    folder.write(settings=f"{secure}    certificates: nowhere.pem\n")
+    with pytest.raises(InvalidInput, match=r"upstream `one`: cannot read `.*nowhere\.pem`"):
+        gateway_options(read_settings(folder.config), {})
+    folder.write(settings=f"{secure}    certificates: policy.yaml\n")
+    with pytest.raises(InvalidInput, match="its authorities are no certificates"):
+        gateway_options(read_settings(folder.config), {})
 
 
 def test_settings_without_upstreams_are_refused(folder: Folder) -> None:

@@ -98,7 +98,7 @@ def options(given: dict[str, Any]) -> GatewayOptions:
     models = {"anthropic/*": "up-*", "openai/gpt-test": "gpt-at-upstream"}
     upstreams = (
         Upstream("main", given["upstream"], frozenset({"anthropic", "openai"}), models, "secret-key",
-                 fields={"service_tier": "ours"}, certificates=given.get("certificates")),
+                 fields={"service_tier": "ours"}, authorities=given.get("authorities")),
     )  # fmt: skip
     limits = Limits(
         **{"body_bytes": 2 * 1024 * 1024, "header_bytes": 16384, **given.get("limits", {})}

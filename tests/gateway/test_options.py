@@ -2,10 +2,12 @@ import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from gateway_process import GatewayProcess
 
+from authority import Authority
 from bailiwick.errors import InvalidInput
 from bailiwick.gateway import GatewayOptions, Upstream, serving
 
@@ -45,6 +47,21 @@ def test_an_upstream_is_a_plain_base_url(url: str) -> None:
 def test_a_header_that_cannot_be_sent_is_found(changed: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="cannot be sent"):
         GatewayOptions((replace(UPSTREAM, **changed),)).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pem", ["", "nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_authorities_that_are_none_are_no_reason_to_trust_the_system_s(pem: str) -> None:
+    with pytest.raises(InvalidInput, match="its authorities are no certificates"):
+        GatewayOptions((replace(UPSTREAM, authorities=pem),)).check()
+
+
+def test_authorities_are_not_named_for_plain_http(tmp_path: Path) -> None:
+    pem = Authority(tmp_path).path.read_text()
+    GatewayOptions((replace(UPSTREAM, authorities=pem),)).check()
+    plain = replace(UPSTREAM, base_url="http://api.example.com", authorities=pem)
+
+    with pytest.raises(InvalidInput, match="over plain HTTP"):
+        GatewayOptions((plain,)).check()
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -364,7 +364,7 @@ def test_an_upstream_over_tls_is_reached_and_must_prove_itself(
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with Upstream(tls=tls) as secure:
-        trusting = start_gateway(upstream=secure.url, certificates=str(certificate))
+        trusting = start_gateway(upstream=secure.url, authorities=certificate.read_text())
         doubting = start_gateway(upstream=secure.url)
 
         for _ in range(5):
@@ -374,5 +374,5 @@ def test_an_upstream_over_tls_is_reached_and_must_prove_itself(
         opened = secure.connections
 
     assert streamed.data.endswith(b"0\r\n\r\n")
-    assert (refused, answer["bailiwick"]["code"]) == (502, "upstream_unreachable")
+    assert (refused, answer["bailiwick"]["code"]) == (502, "upstream_untrusted")
     assert opened == 1

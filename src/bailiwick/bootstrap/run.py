@@ -11,6 +11,7 @@ from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import gateway_options
 from bailiwick.bootstrap.worker import Worker
+from bailiwick.front import Certificates
 from bailiwick.gateway import GatewayOptions, Services, serve
 from bailiwick.settings import Settings
 
@@ -27,20 +28,27 @@ def run_gateway(config: Path) -> None:
     configure_logging(settings.logging)
     options, worker = preflight(config, settings, os.environ)
     log.info("listening on %s:%d, %d workers", options.host, options.port, options.workers)
-    services = _with_service(worker, settings) if settings.service.mounted else worker.services
+    services: Callable[[], Services] = worker.services
+    others: tuple[Certificates, ...] = ()
+    if settings.service.mounted:
+        services, others = _with_service(worker, settings)
     gc.freeze()  # a child that looked through what all of them share would copy it
-    serve(options, services, {"the keeper of accounts": worker.keep_accounts})
+    serve(options, services, {"the keeper of accounts": worker.keep_accounts}, others)
 
 
-def _with_service(worker: Worker, settings: Settings) -> Callable[[], Services]:
-    """Have the workers answer other people's gateways as well."""
+def _with_service(
+    worker: Worker, settings: Settings
+) -> tuple[Callable[[], Services], tuple[Certificates, ...]]:
+    """Have the workers answer other people's gateways as well, with certificates of their own."""
     from bailiwick.bootstrap.service import checked_options, services_with_service
-    from bailiwick.service import check_ports
+    from bailiwick.service import certificates_of, check_ports
 
     answers = checked_options(settings)
     check_ports(answers)
     log.info("answering on %s:%d", answers.host, answers.port)
-    return partial(services_with_service, worker, answers)
+    found = certificates_of(answers)
+    services = partial(services_with_service, worker, answers, found)
+    return services, (() if found is None else (found,))
 
 
 def preflight(

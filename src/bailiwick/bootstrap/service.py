@@ -1,15 +1,18 @@
 """Run a decision service from its settings file: the gateway's own pipeline, asked by others."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bailiwick.bootstrap.files import read_settings
 from bailiwick.bootstrap.logs import configure_logging
 from bailiwick.bootstrap.upstreams import described_upstreams, limits_of, timeouts_of
 from bailiwick.bootstrap.worker import Worker
 from bailiwick.errors import BailiwickError
+from bailiwick.front import Certificates
 from bailiwick.gateway import Quotas, Services
 from bailiwick.service import Asker, Parts, ServiceOptions, Tls, check_grpc, serve
 from bailiwick.settings import Settings
@@ -53,20 +56,31 @@ def checked_options(settings: Settings) -> ServiceOptions:
     return options
 
 
-def services_with_service(worker: Worker, options: ServiceOptions) -> Services:
+def services_with_service(
+    worker: Worker, options: ServiceOptions, certificates: Certificates | None
+) -> Services:
     """Make the services of a gateway's worker that answers other people's gateways as well."""
     from bailiwick.service.mounted import Mounted
 
     found = worker.services()
     quotas = Quotas(options.quota_storage)
     parts = replace(_parts_of(worker), stop=_nothing, reload=_keep, quotas=quotas)
-    mounted = Mounted(options, parts)
+    mounted = Mounted(options, parts, certificates)
 
     async def stop() -> None:
         await mounted.stop()
         await found.stop()
 
-    return replace(found, start=mounted.start, stop=stop, quotas=quotas)
+    def status() -> Mapping[str, Any]:
+        return {**found.status(), "service": mounted.status()}
+
+    def reload() -> None:
+        found.reload()
+        mounted.reload()
+
+    return replace(
+        found, start=mounted.start, stop=stop, quotas=quotas, status=status, reload=reload
+    )
 
 
 async def _nothing() -> None:

@@ -113,6 +113,7 @@ def _upstream(
         key=_secret(given.key, given.name, environment, report) if given.key else None,
         key_header=given.key_header,
         headers=tuple(given.headers.items()),
+        authorities=_authorities(given, report),
         fields=dict(given.fields),
     )
 
@@ -130,6 +131,22 @@ def _secret(
             )
         )
     return found
+
+
+def _authorities(given: UpstreamSettings, report: Callable[[Problem], None]) -> str | None:
+    if given.certificates is None:
+        return None
+    try:
+        return given.certificates.read_text("ascii", errors="ignore")  # what is not, is comment
+    except OSError as error:
+        report(
+            Problem(
+                f"upstream `{given.name}`: cannot read `{given.certificates}`: {error.strerror}",
+                "name a PEM file of the authorities to trust",
+                code="upstream.certificates",
+            )
+        )
+        return None
 
 
 def find_key(key: KeySettings, environment: Environment) -> tuple[str | None, str]:

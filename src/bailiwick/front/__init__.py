@@ -5,12 +5,13 @@ and their time, and writes answers. Whoever answers is a ``Front`` with an ``Exc
 request.
 """
 
+from bailiwick.front.certificates import Certificates
 from bailiwick.front.connection import Connection
 from bailiwick.front.front import Front
 from bailiwick.front.heads import NO_HEAD, Head
 from bailiwick.front.listener import Listener
 from bailiwick.front.ports import Exchange
-from bailiwick.front.sockets import cannot_listen, check_free, listen_beside, tls_context
+from bailiwick.front.sockets import cannot_listen, check_free, listen_beside
 from bailiwick.front.supervisor import Run
 from bailiwick.front.times import Times
 from bailiwick.front.turn import Turn
@@ -18,7 +19,7 @@ from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_la
 from bailiwick.front.workers import Place, run_workers
 
 __all__ = [
-    "NEVER", "NO_HEAD", "Connection", "Exchange", "Front", "Head", "Listener", "Place", "Refused",
-    "Reply", "Run", "Times", "Turn", "Written", "cannot_listen", "check_free", "clock",
-    "listen_beside", "run_workers", "tls_context", "too_large",
+    "NEVER", "NO_HEAD", "Certificates", "Connection", "Exchange", "Front", "Head", "Listener",
+    "Place", "Refused", "Reply", "Run", "Times", "Turn", "Written", "cannot_listen", "check_free",
+    "clock", "listen_beside", "run_workers", "too_large",
 ]  # fmt: skip

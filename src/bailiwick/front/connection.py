@@ -17,6 +17,7 @@ from bailiwick.front.bodies import Chunked, Counted
 from bailiwick.front.front import Front
 from bailiwick.front.heads import Head, check_bytes, read_head
 from bailiwick.front.ports import Exchange
+from bailiwick.front.unsent import unsent
 from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_large
 
 DRAIN_S: Final = 2.0
@@ -277,10 +278,10 @@ class Connection(asyncio.Protocol):
 
     def _is_being_read(self) -> bool:
         """Whether an answer is still on its way to somebody who reads it, if slowly."""
-        unsent = self._transport.get_write_buffer_size()
-        if not 0 < unsent < self._unsent:
+        left = unsent(self._transport)
+        if not 0 < left < self._unsent:
             return False
-        self._unsent = unsent
+        self._unsent = left
         self.deadline = clock() + self._timeouts.idle_s
         return True
 

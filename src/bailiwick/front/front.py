@@ -5,8 +5,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from bailiwick.front.certificates import Certificates
 from bailiwick.front.ports import Exchange, Limits, Timeouts
 from bailiwick.front.turn import Turn
 from bailiwick.front.values import clock
@@ -26,6 +27,10 @@ class Front:
 
     exchange: "Callable[[Connection], Exchange]"
     """Begins with a request."""
+    name: str
+    """As metrics call its listener."""
+    certificates: Certificates | None = None
+    """What it is served with; ``None``: it is served without TLS."""
     balancers: TrustedProxies | None = None
     """Who says, by the PROXY protocol, whose each connection is; ``None``: nobody may."""
 
@@ -56,6 +61,10 @@ class Front:
     def reload(self) -> None:
         """Read again, soon, whatever is read from files."""
         raise NotImplementedError
+
+    def certificate_status(self) -> dict[str, Any] | None:
+        """Describe the certificate in use, in JSON values."""
+        return None if self.certificates is None else self.certificates.status()
 
     def begin(self) -> None:
         """Look after connections from now on."""

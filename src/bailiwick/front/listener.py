@@ -9,10 +9,12 @@ import errno
 import logging
 import socket
 import ssl
+from contextlib import suppress
 from typing import Final
 
 from bailiwick.front.announced import Unannounced, announced
-from bailiwick.front.connection import Connection
+from bailiwick.front.certificates import LOOK_S, Certificates
+from bailiwick.front.connection import HELD, Connection
 from bailiwick.front.front import Front
 
 _log = logging.getLogger("bailiwick.front")
@@ -21,28 +23,54 @@ _AT_ONCE: Final = 64
 """Connections that are taken before anything else is looked at."""
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _REST_S: Final = 0.1
+_NEVER_S: Final = 1e6
+"""We cut by ourselves who takes too long."""
 
 
 class Listener:
     """Hands connections to a front."""
 
-    def __init__(self, listening: socket.socket, front: Front, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, listening: socket.socket, front: Front, certificates: Certificates | None
+    ) -> None:
         self._socket = listening
         self._front = front
-        self._tls = tls
+        self._certificates = front.certificates = certificates
         self._most = front.limits.connections
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._told = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
         self._open = False
 
     def start(self) -> None:
         """Accept from now on."""
-        self._open = True
-        self._front.loop.add_reader(self._socket.fileno(), self._accept)
+        if self._certificates is not None:
+            self._certificates.look(at_once=True)  # the parent process read them some time ago
+            self._looking = self._front.loop.create_task(self._look(self._certificates))
+        self._resume()
 
     def stop(self) -> None:
         """Accept no more."""
         self._pause()
         self._socket.close()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def reload(self) -> None:
+        """Read the certificate again, soon."""
+        self._told.set()
+
+    async def _look(self, certificates: Certificates) -> None:
+        """Follow the files, in a thread: a disk may be slow."""
+        from bailiwick.front.gauges import report  # it fixes how metrics are kept
+
+        while True:
+            report(self._front.name, certificates)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), LOOK_S)
+            at_once = self._told.is_set()
+            self._told.clear()
+            await asyncio.to_thread(certificates.look, at_once=at_once)
 
     def _pause(self) -> None:
         if self._open:
@@ -73,7 +101,8 @@ class Listener:
 
     def _resume(self) -> None:
         if not self._front.stopping:
-            self.start()
+            self._open = True
+            self._front.loop.add_reader(self._socket.fileno(), self._accept)
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -84,17 +113,21 @@ class Listener:
     async def _connect(self, connection: socket.socket) -> None:
         front = self._front
         seconds = front.timeouts.header_s
+        tls = self._certificates.context if self._certificates is not None else None
         try:
-            peer = None
-            if front.balancers is not None:
-                async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds):
+                peer = None
+                if front.balancers is not None:
                     peer = await announced(front.loop, connection, front.balancers)
-            await front.loop.connect_accepted_socket(
-                lambda: Connection(front, peer),
-                connection,
-                ssl=self._tls,
-                ssl_handshake_timeout=seconds if self._tls else None,
-            )
+                transport, _ = await front.loop.connect_accepted_socket(
+                    lambda: Connection(front, peer),
+                    connection,
+                    ssl=tls,
+                    ssl_handshake_timeout=_NEVER_S if tls else None,
+                    ssl_shutdown_timeout=_NEVER_S if tls else None,
+                )
+            if tls is not None:
+                transport.set_write_buffer_limits(HELD)
         except Unannounced as error:
             self._turn_away(connection, str(error))
         except TimeoutError:

@@ -1,7 +1,6 @@
-"""Make what a front listens with, before there are workers."""
+"""Make the sockets a front listens on, before there are workers."""
 
 import socket
-import ssl
 import sys
 from typing import Final
 
@@ -66,29 +65,3 @@ def cannot_listen(host: str, port: int, error: OSError) -> BailiwickError:
     return BailiwickError(
         f"cannot listen on `{host}:{port}`: {error.strerror}", "name another address or port"
     )
-
-
-def tls_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
-    """Read the certificate and its key. TLS 1.2 or later.
-
-    ``client_ca``: authorities without whose certificate nobody gets as far as a request. Raises
-    ``BailiwickError`` for files that cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:
-        raise _unusable(f"the certificate `{certificate}` with the key `{key}`", error) from None
-    if client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_verify_locations(client_ca)
-        except OSError as error:
-            raise _unusable(f"the authorities in `{client_ca}`", error) from None
-    return context
-
-
-def _unusable(what: str, error: OSError) -> BailiwickError:
-    return BailiwickError(f"cannot use {what}: {error.strerror or error}", "name PEM files")

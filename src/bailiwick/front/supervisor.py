@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from bailiwick.errors import BailiwickError
+from bailiwick.front.certificates import LOOK_S, Certificates
 
 _log = logging.getLogger("bailiwick.front")
 
@@ -54,7 +55,17 @@ class _Child:
 class Supervisor:
     """The parent process."""
 
-    def __init__(self, directory: Path, listening: Sequence[socket.socket], stop_s: float) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        listening: Sequence[socket.socket],
+        stop_s: float,
+        certificates: Sequence[Certificates] = (),
+    ) -> None:
+        """``certificates``: those that workers begin with; the parent follows them, so that a
+        worker that is replaced does not go back to what was in use long ago.
+        """
+        self._certificates = certificates
         self._directory = directory
         self._listening = listening
         self._stop_s = stop_s
@@ -80,6 +91,8 @@ class Supervisor:
 
     def _watch(self) -> None:
         while True:
+            for one in self._certificates:
+                one.look()
             self._start_due()
             got = signal.sigwait(_SIGNALS)
             if got in _STOP:
@@ -95,6 +108,8 @@ class Supervisor:
             if not child.pid and child.due <= now:
                 self._start(child)
         waiting = [child.due for child in self._children if not child.pid]
+        if self._certificates:
+            waiting.append(now + LOOK_S)
         if waiting:
             signal.setitimer(signal.ITIMER_REAL, max(min(waiting) - time.monotonic(), 0.01))
 

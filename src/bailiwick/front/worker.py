@@ -4,13 +4,13 @@ import asyncio
 import gc
 import signal
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import uvloop
 
+from bailiwick.front.certificates import Certificates
 from bailiwick.front.front import Front
 from bailiwick.front.listener import Listener
 
@@ -25,7 +25,7 @@ def work(
     make: Make,
     directory: Path,
     listening: socket.socket,
-    tls: ssl.SSLContext | None,
+    certificates: Certificates | None,
     parent: int,
 ) -> None:
     """Serve until told to stop, or until the parent process is gone (``parent`` reads its end)."""
@@ -36,10 +36,16 @@ def work(
         loop.add_signal_handler(number, told.set)
     loop.add_reader(parent, told.set)
     front = make(directory, loop)
-    loop.add_signal_handler(signal.SIGHUP, front.reload)
+    listener = Listener(listening, front, certificates)
+
+    def reload() -> None:
+        front.reload()
+        listener.reload()
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     gc.freeze()  # what is loaded by now stays: nobody needs to look through it again and again
     gc.set_threshold(*_COLLECT)
-    loop.run_until_complete(_serve(front, Listener(listening, front, tls), told))
+    loop.run_until_complete(_serve(front, listener, told))
 
 
 async def _serve(front: Front, listener: Listener, told: asyncio.Event) -> None:

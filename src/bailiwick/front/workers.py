@@ -7,7 +7,6 @@ by then is there at once, and its memory is shared until somebody writes to it.
 import logging
 import os
 import resource
-import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from bailiwick.front.certificates import Certificates
 from bailiwick.front.sockets import cannot_listen, listen
 from bailiwick.front.supervisor import Run, Supervisor
 from bailiwick.front.worker import Make, work
@@ -38,9 +38,12 @@ class Place:
     """That one worker keeps open."""
     stop_s: float
     """How long requests in hand may still run."""
-    tls: ssl.SSLContext | None = None
+    certificates: Certificates | None = None
+    """For TLS; ``None``: there is none."""
     state_directory: str | None = None
     """Where workers leave metrics and status; default: a temporary one."""
+    others: tuple[Certificates, ...] = ()
+    """What the workers serve with elsewhere."""
 
 
 def run_workers(place: Place, make: Make, helpers: Helpers) -> None:
@@ -64,11 +67,12 @@ def _run_in(directory: Path, place: Place, make: Make, helpers: Helpers) -> None
         listening = listen(place.host, place.port, place.workers)
     except OSError as error:
         raise cannot_listen(place.host, place.port, error) from None
-    supervisor = Supervisor(directory, listening, place.stop_s)
+    own = () if place.certificates is None else (place.certificates,)
+    supervisor = Supervisor(directory, listening, place.stop_s, (*own, *place.others))
     for name, helper in helpers(directory).items():
         supervisor.watch_over(name, helper)
     for number, one in enumerate(listening, 1):
-        run = partial(work, make, directory, one, place.tls)
+        run = partial(work, make, directory, one, place.certificates)
         supervisor.watch_over(f"worker {number}", run, one)
     supervisor.run()
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from bailiwick.front import Front
 from bailiwick.gateway.exchange import Exchange
@@ -31,11 +31,13 @@ REPORT_S: Final = 1.0
 class Gateway(Front):
     """The gateway of one worker."""
 
+    name = "gateway"
+
     def __init__(
         self,
         options: GatewayOptions,
         services: Services,
-        report: Callable[[Services], None],
+        report: Callable[[Mapping[str, Any]], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(options.limits, options.timeouts, loop)
@@ -77,7 +79,7 @@ class Gateway(Front):
         while True:
             try:
                 self.metrics.flush(self.in_hand, self.client.opened, self.turned_away)
-                self._report(self.services)
+                self._report({**self.services.status(), "certificate": self.certificate_status()})
             except Exception:  # noqa: BLE001 - logged; the next report may succeed
                 _log.exception("the worker cannot report how it is")
             await asyncio.sleep(REPORT_S)

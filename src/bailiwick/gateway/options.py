@@ -1,6 +1,7 @@
 """What a gateway is told when it starts; somebody else reads the settings file."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -75,8 +76,8 @@ class Upstream:
     """``x-api-key``, ``authorization`` (as a bearer token) or any other header."""
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with every request."""
-    certificates: str | None = None
-    """File of the certificate authorities to trust for ``https``; default: the system's."""
+    authorities: str | None = field(default=None, repr=False)
+    """PEM certificates of the authorities to trust for ``https``; default: the system's."""
     fields: Mapping[str, object] = field(default_factory=dict)
     """Set in every body, whatever the caller says (such as where inference may run)."""
 
@@ -174,9 +175,22 @@ def _upstream_problems(upstream: Upstream) -> list[Problem]:
     if any(not (_TOKEN.fullmatch(name) and _is_plain(value)) for name, value in given):
         hint = "names are tokens, values printable ASCII"
         problems.append(Problem(f"{where}: its key or a header cannot be sent", hint))
+    if upstream.authorities is not None:
+        problems += _authority_problems(where, upstream.base_url, upstream.authorities)
     if not upstream.models:
         problems.append(Problem(f"{where} serves no model", "list its models, or `provider/*`"))
     return problems
+
+
+def _authority_problems(where: str, base_url: str, authorities: str) -> list[Problem]:
+    if not base_url.startswith("https:"):
+        hint = "write `https://HOST`, or leave the authorities out"
+        return [Problem(f"{where}: no certificate is asked for over plain HTTP", hint)]
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=authorities)
+    except (ssl.SSLError, ValueError):
+        return [Problem(f"{where}: its authorities are no certificates", "name a PEM file")]
+    return []
 
 
 def _repeated(upstreams: tuple[Upstream, ...]) -> list[Problem]:

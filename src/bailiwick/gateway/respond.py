@@ -58,6 +58,7 @@ STATUS: Final[Mapping[str, int]] = {
     "head_too_large": 431,
     "internal": 500,
     "upstream_unreachable": 502,
+    "upstream_untrusted": 502,
     "upstream_failed": 502,
     "upstream_redirect": 502,
     "upstream_credentials": 502,

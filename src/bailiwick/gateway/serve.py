@@ -5,19 +5,23 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from bailiwick.front import Front, Place, Run, cannot_listen, run_workers, tls_context
+from bailiwick.front import Certificates, Front, Place, Run, cannot_listen, run_workers
 from bailiwick.gateway.options import GatewayOptions
-from bailiwick.gateway.ports import Factory, Services
+from bailiwick.gateway.ports import Factory
 from bailiwick.gateway.state import write_status
 
 
 def serve(
-    options: GatewayOptions, factory: Factory, helpers: Mapping[str, Run] | None = None
+    options: GatewayOptions,
+    factory: Factory,
+    helpers: Mapping[str, Run] | None = None,
+    others: tuple[Certificates, ...] = (),
 ) -> None:
     """Serve until told to stop (SIGTERM or SIGINT).
 
     ``factory`` makes the services of one worker, in the worker. ``helpers`` run beside them, each
-    in a process of its own; they end when told to, or when what they are given is closed. Raises
+    in a process of its own; they end when told to, or when what they are given is closed.
+    ``others`` are certificates that the services of a worker serve with by themselves. Raises
     ``BailiwickError`` for bad options, and if no worker comes to serve.
     """
     options.check()
@@ -27,8 +31,9 @@ def serve(
         options.workers,
         options.limits.connections,
         options.timeouts.stop_s,
-        tls_context(options.tls.certificate, options.tls.key) if options.tls else None,
+        Certificates(options.tls.certificate, options.tls.key) if options.tls else None,
         options.state_directory,
+        others,
     )
     run_workers(place, partial(_gateway, options, factory), partial(_beside, options, helpers))
 
@@ -38,11 +43,7 @@ def _gateway(
 ) -> Front:
     from bailiwick.gateway.app import Gateway  # it fixes how metrics are kept
 
-    return Gateway(options, factory(), partial(_report, directory), loop)
-
-
-def _report(directory: Path, services: Services) -> None:
-    write_status(directory, services.status())
+    return Gateway(options, factory(), partial(write_status, directory), loop)
 
 
 def _beside(

@@ -7,6 +7,7 @@ nobody listens to should not go on talking.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -38,6 +39,9 @@ _STALE_S: Final = 1.0
 _SMALL: Final = 65536
 _HELD: Final = 262144
 """Most bytes of an answer that are held for a caller who reads slowly, about."""
+
+
+_log = logging.getLogger("bailiwick.gateway")
 
 
 class UpstreamBroke(Exception):
@@ -223,9 +227,11 @@ class _Pool:
         self.turn = turn
         url = urlsplit(upstream.base_url)
         secure = url.scheme == "https"
+        self._name = upstream.name
+        self._failure = ""
         self._host = url.hostname or ""
         self._port = url.port or (443 if secure else 80)
-        self._tls = _tls(upstream.certificates) if secure else None
+        self._tls = tls_context(upstream.authorities) if secure else None
         self._connect_s = connect_s
         self._idle: list[tuple[_Connection, float]] = []
         self.opened = 0
@@ -250,11 +256,24 @@ class _Pool:
                     lambda: _Connection(self), self._host, self._port, ssl=self._tls
                 )
         except TimeoutError:
+            self._note("no connection in time")
             raise Refused("upstream_timeout", "the upstream did not answer in time") from None
-        except OSError:
+        except ssl.SSLError as error:
+            self._note(str(error))
+            message = "no safe connection to the upstream: its certificate or its TLS is no good"
+            raise Refused("upstream_untrusted", message) from None
+        except OSError as error:
+            self._note(str(error) or "it was closed while it began")
             raise Refused("upstream_unreachable", "the upstream cannot be reached") from None
+        self._note("")
         self.opened += 1
         return connection
+
+    def _note(self, failure: str) -> None:
+        """Tell the operator, once, why there is no connection."""
+        if failure and failure != self._failure:
+            _log.warning("no connection to upstream `%s`: %s", self._name, failure)
+        self._failure = failure
 
     def keep(self, connection: "_Connection") -> None:
         """Keep a connection for the next request."""
@@ -267,8 +286,17 @@ class _Pool:
             connection.close()
 
 
-def _tls(certificates: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=certificates)
+def tls_context(authorities: str | None) -> ssl.SSLContext:
+    """Prepare to make sure who an upstream is; without ``authorities``, the system's vouch for it.
+
+    Raises ``ssl.SSLError`` or ``ValueError`` if no certificate is among them.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authorities is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cadata=authorities)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
 

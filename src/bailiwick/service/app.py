@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -22,11 +22,13 @@ REPORT_S: Final = 1.0
 class Service(Front):
     """The decision service of one worker."""
 
+    name = "service"
+
     def __init__(
         self,
         options: ServiceOptions,
         parts: Parts,
-        report: Callable[[Parts], None],
+        report: Callable[[Mapping[str, Any]], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(options.limits, options.timeouts, loop)
@@ -73,7 +75,7 @@ class Service(Front):
         while True:
             try:
                 self.metrics.flush()
-                self._report(self.parts)
+                self._report({**self.parts.status(), "certificate": self.certificate_status()})
             except Exception:
                 log.exception("the worker cannot report how it is")
             await asyncio.sleep(REPORT_S)

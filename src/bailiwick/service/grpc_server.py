@@ -15,8 +15,8 @@ from bailiwick.service.check import Request, Verdict
 from bailiwick.service.errors import NotAnswered
 
 if TYPE_CHECKING:
+    from bailiwick.front import Certificates
     from bailiwick.service.app import Service
-    from bailiwick.service.options import Tls
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
 ENDPOINT: Final = "grpc"
@@ -58,17 +58,38 @@ async def start(service: "Service") -> Any:
     if options.tls is None:
         server.add_insecure_port(address)
     else:
-        server.add_secure_port(address, _credentials(options.tls))
+        certificates = service.certificates
+        assert certificates is not None  # noqa: S101 - the listener has them before we start
+        server.add_secure_port(address, _credentials(certificates))
     await server.start()
     return server
 
 
-def _credentials(tls: "Tls") -> Any:
+def _credentials(certificates: "Certificates") -> Any:
+    """Serve with the certificate in use, whichever it is when somebody connects."""
     import grpc
 
-    pair = (Path(tls.key).read_bytes(), Path(tls.certificate).read_bytes())
-    ca = Path(tls.client_ca).read_bytes() if tls.client_ca else None
-    return grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
+    used = certificates.context
+
+    def renewed() -> Any:
+        nonlocal used
+        if certificates.context is used:
+            return None
+        used = certificates.context
+        return _configuration(certificates)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(certificates), renewed, certificates.files[2] is not None
+    )
+
+
+def _configuration(certificates: "Certificates") -> Any:
+    import grpc
+
+    certificate, key, client_ca = certificates.files
+    pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
+    ca = Path(client_ca).read_bytes() if client_ca is not None else None
+    return grpc.ssl_server_certificate_configuration([pair], ca)
 
 
 class _Answering:

@@ -4,13 +4,13 @@ Who may ask is checked as ever. Each worker of the gateway accepts from the same
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from bailiwick.front import Listener, listen_beside
+from bailiwick.front import Certificates, Listener, listen_beside
 from bailiwick.service.app import Service
 from bailiwick.service.options import ServiceOptions
 from bailiwick.service.ports import Parts
-from bailiwick.service.serve import tls_of
 
 STOP_S: Final = 2.0
 """For questions in hand: the gateway stops first, and took its own time for that."""
@@ -19,20 +19,34 @@ STOP_S: Final = 2.0
 class Mounted:
     """Answers beside a gateway."""
 
-    def __init__(self, options: ServiceOptions, parts: Parts) -> None:
+    def __init__(
+        self, options: ServiceOptions, parts: Parts, certificates: Certificates | None
+    ) -> None:
+        """``certificates``: as the parent process read them."""
         self._options = options
         self._parts = parts
+        self._certificates = certificates
         self._service: Service | None = None
         self._listener: Listener | None = None
 
     async def start(self) -> None:
         """Answer from now on."""
         options = self._options
-        listening = listen_beside(options.host, options.port)
         service = Service(options, self._parts, _nothing, asyncio.get_running_loop())
+        listening = listen_beside(options.host, options.port)
+        self._service, self._listener = service, Listener(listening, service, self._certificates)
         await service.start()
-        self._service, self._listener = service, Listener(listening, service, tls_of(options))
         self._listener.start()
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe, in JSON values, what the gateway does not know of."""
+        certificates = self._certificates
+        return {"certificate": None if certificates is None else certificates.status()}
+
+    def reload(self) -> None:
+        """Read the certificate again, soon."""
+        if self._listener is not None:
+            self._listener.reload()
 
     async def stop(self) -> None:
         """Answer no more."""
@@ -42,6 +56,6 @@ class Mounted:
             await self._service.stop(STOP_S)
 
 
-def _nothing(parts: Parts) -> None:
+def _nothing(status: Mapping[str, Any]) -> None:
     """Say nothing: the gateway reports how the worker is."""
-    del parts
+    del status

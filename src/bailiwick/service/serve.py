@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from bailiwick.front import Front, Place, Run, check_free, run_workers, tls_context
+from bailiwick.front import Certificates, Front, Place, Run, check_free, run_workers
 from bailiwick.gateway import admin, write_status
 from bailiwick.service.options import ServiceOptions
 from bailiwick.service.ports import Parts
@@ -34,24 +33,26 @@ def serve(
         options.workers,
         options.limits.connections,
         options.timeouts.stop_s,
-        tls_of(options),
+        certificates_of(options),
         options.state_directory,
     )
     run_workers(place, partial(_service, options, factory), partial(_beside, options, helpers))
 
 
 def check_ports(options: ServiceOptions) -> None:
-    """Raise ``BailiwickError`` if a port to listen on is taken, or a certificate is no good."""
+    """Raise ``BailiwickError`` if a port to listen on is taken."""
     for port in (options.port, options.grpc_port):
         if port:
             check_free(options.host, port)
-    tls_of(options)
 
 
-def tls_of(options: ServiceOptions) -> ssl.SSLContext | None:
-    """Read the certificates of the service's own listener."""
+def certificates_of(options: ServiceOptions) -> Certificates | None:
+    """Read the certificates of the service's own listener.
+
+    Raises ``BailiwickError`` if they cannot be used.
+    """
     tls = options.tls
-    return tls_context(tls.certificate, tls.key, tls.client_ca) if tls else None
+    return Certificates(tls.certificate, tls.key, tls.client_ca) if tls else None
 
 
 def _service(
@@ -60,7 +61,7 @@ def _service(
     from bailiwick.service.app import Service  # it fixes how metrics are kept
 
     _let_askers_go_first()
-    return Service(options, factory(), partial(_report, directory), loop)
+    return Service(options, factory(), partial(write_status, directory), loop)
 
 
 def _let_askers_go_first() -> None:
@@ -70,10 +71,6 @@ def _let_askers_go_first() -> None:
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):  # a sandbox may forbid it, and it is a courtesy
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def _report(directory: Path, parts: Parts) -> None:
-    write_status(directory, parts.status())
 
 
 def _beside(

@@ -48,7 +48,7 @@ class TlsSettings(_Section):
     certificate: FilePath
     """PEM file with the certificate and its chain."""
     key: FilePath
-    """PEM file with the private key."""
+    """PEM file with the private key, not encrypted."""
 
 
 class ListenSettings(_Section):
@@ -290,6 +290,9 @@ class UpstreamSettings(_Section):
     """Header that carries it; `authorization` sends it as a bearer token."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Sent with every request."""
+    certificates: FilePath | None = None
+    """PEM file of the authorities to trust for `https`, read at the start; default: the
+    system's."""
     fields: dict[str, Any] = Field(default_factory=dict)
     """Set in every body, as text, whatever the caller says."""
     processing: tuple[PlaceCode, ...] = ()
