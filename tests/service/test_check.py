@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from end_users import pem, token
+from gateway_raw import request, talk
 from service.running import (
     BY,
     DE,
@@ -193,7 +194,12 @@ def test_features_that_nobody_saw_are_not_taken_for_none(service: Running) -> No
 @pytest.mark.parametrize(
     "headers",
     [
-        {"x_forwarded_method": "POST", "x_forwarded_uri": "/v1/messages?beta=true"},
+        {
+            "x_forwarded_method": "POST",
+            "x_forwarded_uri": "/v1/messages?beta=true",
+            "x_original_method": "",
+            "x_original_uri": "",
+        },
         {"x_original_method": "post", "x_original_uri": "/v1/messages"},
     ],
 )
@@ -201,6 +207,41 @@ def test_traefik_caddy_and_nginx_describe_requests_each_in_its_way(
     service: Running, headers: dict[str, str]
 ) -> None:
     assert service.forward(**headers, x_bailiwick_model=LLAMA).status == 200
+
+
+def test_a_client_cannot_describe_another_request_than_its_proxy(service: Running) -> None:
+    """nginx says what it forwards, and shows the client's own headers as well."""
+    look = {"x_forwarded_method": "GET", "x_forwarded_uri": "/v1/models"}
+    assert service.forward(DE, uri="/v1/models", x_original_method="GET").status == 200
+    assert service.forward(DE, x_bailiwick_model=OPUS).status == 403
+
+    assert service.forward(DE, **look, x_bailiwick_model=OPUS).status == 403
+    assert service.forward(US, x_forwarded_uri="/v1/models", x_bailiwick_model=OPUS).status == 403
+    assert service.forward(US, x_forwarded_method="GET", x_bailiwick_model=OPUS).status == 403
+    assert service.forward(US, x_forwarded_uri="/v1/messages", x_bailiwick_model=OPUS).status == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["x-model: claude-haiku-4-5", f"x-model: {OPUS}"],
+        [f"x-bailiwick-model: {OPUS}", f"x-bailiwick-model: {OPUS}"],
+        ["x-bailiwick-anything: a", "x-bailiwick-anything: a"],
+        ["x-original-uri: /v1/messages", "x-original-uri: /v1/models"],
+    ],
+)
+def test_what_counts_is_said_once(service: Running, lines: list[str]) -> None:
+    """The proxy forwards both lines, and an upstream could take the other one."""
+    body = json.dumps({"model": OPUS, "max_tokens": 5, "messages": []})
+    known = f"x-bailiwick-token: {TOKEN}\r\nx-api-key: {service.key}\r\nx-forwarded-for: {US}\r\n"
+
+    def ask(more: list[str]) -> list[int]:
+        headers = known + "".join(f"{line}\r\n" for line in more)
+        asked = request(body, "/check/v1/messages", headers=headers, key=None)
+        return talk(service.port, asked, wait=5).statuses
+
+    assert ask(["x-other: a", "x-other: b", "accept: a", "accept: b"]) == [200]
+    assert ask(lines) == [400]
 
 
 def test_an_attested_end_user_decides_in_every_way_of_asking(tmp_path: Path) -> None:

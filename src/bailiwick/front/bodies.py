@@ -46,57 +46,58 @@ class Chunked:
         self.complete = False
         self._left = 0
         self._rest = b""
-        self._step: Callable[[bytes], bytes] = self._size
+        self._step: Callable[[bytes, int], int] = self._size
 
     def feed(self, data: bytes) -> bytes:
         """Take what came; returns what lies behind the end. Raises ``Refused``."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        while data and not self.complete:
-            data = self._step(data)
-        return data
+        at, end = 0, len(data)
+        while at < end and not self.complete:
+            at = self._step(data, at)
+        return data[at:]
 
-    def _size(self, data: bytes) -> bytes:
-        end = data.find(b"\r\n", 0, _LINE)
+    def _size(self, data: bytes, at: int) -> int:
+        end = data.find(b"\r\n", at, at + _LINE)
         if end < 0:
-            return self._wait(data, _LINE)
-        if not _SIZE.fullmatch(data, 0, end):
+            return self._wait(data, at, _LINE)
+        if not _SIZE.fullmatch(data, at, end):
             raise _broken()
-        self._left = int(data[:end], 16)
+        self._left = int(data[at:end], 16)
         self._step = self._chunk if self._left else self._last
-        return data[end + 2 :]
+        return end + 2
 
-    def _chunk(self, data: bytes) -> bytes:
-        piece = data[: self._left]
+    def _chunk(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
         self.received += piece
         self._left -= len(piece)
         if not self._left:
             self._step = self._end
-        return data[len(piece) :]
+        return at + len(piece)
 
-    def _end(self, data: bytes) -> bytes:
-        if len(data) < 2:
-            return self._wait(data, 2)
+    def _end(self, data: bytes, at: int) -> int:
+        if len(data) - at < 2:
+            return self._wait(data, at, 2)
         self._step = self._size
-        return _behind_line(data)
+        return _behind_line(data, at)
 
-    def _last(self, data: bytes) -> bytes:
-        if len(data) < 2:
-            return self._wait(data, 2)
+    def _last(self, data: bytes, at: int) -> int:
+        if len(data) - at < 2:
+            return self._wait(data, at, 2)
         self.complete = True
-        return _behind_line(data)
+        return _behind_line(data, at)
 
-    def _wait(self, data: bytes, most: int) -> bytes:
-        if len(data) >= most:
+    def _wait(self, data: bytes, at: int, most: int) -> int:
+        if len(data) - at >= most:
             raise _broken()
-        self._rest = data
-        return b""
+        self._rest = data[at:]
+        return len(data)
 
 
-def _behind_line(data: bytes) -> bytes:
-    if data[:2] != b"\r\n":
+def _behind_line(data: bytes, at: int) -> int:
+    if data[at : at + 2] != b"\r\n":
         raise _broken()
-    return data[2:]
+    return at + 2
 
 
 def _broken() -> Refused:

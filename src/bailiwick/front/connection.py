@@ -161,8 +161,7 @@ class Connection(asyncio.Protocol):
         refused = exchange.open(head)
         length = head.length
         if length is None or len(rest) < length:
-            self._begin_body(head, rest, refused)
-            return b""
+            return self._begin_body(head, rest, refused)
         if refused is None:
             exchange.take(rest[:length])
         else:
@@ -185,20 +184,24 @@ class Connection(asyncio.Protocol):
             self._keeps = False
             self._step = self._discard
 
-    def _begin_body(self, head: Head, rest: bytes, refused: Refused | None) -> None:
+    def _begin_body(self, head: Head, rest: bytes, refused: Refused | None) -> bytes:
         if refused is not None:
             self._refuse(refused)
-            return
+            return b""
         self._body = Chunked() if head.length is None else Counted(head.length)
         self._body_began = clock()
         self.deadline = self._body_began + self._timeouts.body_s
         self._step = self._read_body
         if head.expects and not rest:
             self._write(_CONTINUE)
-        if rest:
-            self._read_body(rest)
+        return self._feed_body(rest) if rest else b""
 
     def _read_body(self, data: bytes) -> None:
+        if rest := self._feed_body(data):
+            self._read_heads(rest)
+
+    def _feed_body(self, data: bytes) -> bytes:
+        """Read on; returns what is to be read next, if the request is answered already."""
         body, exchange = self._body, self._exchange
         assert body is not None and exchange is not None  # noqa: S101, PT018 - begun before
         try:
@@ -207,14 +210,13 @@ class Connection(asyncio.Protocol):
                 raise too_large(self._limits.body_bytes)
         except Refused as refused:
             self._refuse(refused)
-            return
+            return b""
         if body.complete:
             self._body = None
             exchange.take(body.received)
-            if rest := self._hold(rest):
-                self._read_heads(rest)
-        else:
-            self.deadline = self._due(len(body.received))
+            return self._hold(rest)
+        self.deadline = self._due(len(body.received))
+        return b""
 
     def _due(self, size: int) -> float:
         """Say when the next piece must be there, for a body that stops or that trickles."""

@@ -6,7 +6,7 @@ reads and how it refuses serves whoever decides for another proxy as well.
 
 from bailiwick.front import Refused, Reply
 from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
-from bailiwick.gateway.identity import check_name, key_presented
+from bailiwick.gateway.identity import check_name, key_presented, tells_of_a_model
 from bailiwick.gateway.obligations import unsupported
 from bailiwick.gateway.options import GatewayOptions, Limits, Timeouts, Tls, Upstream
 from bailiwick.gateway.ports import Judge, Recorder, Services
@@ -29,5 +29,5 @@ __all__ = [
     "admin", "require_sdk", "serve", "serving", "unsupported", "write_status",
     "DECISION_HEADER", "ENDPOINTS", "Quotas", "STATUS", "Reading", "Refused", "Reply",
     "check_name", "denial", "dialect_of", "key_presented", "read_head", "read_request", "refusal",
-    "unauthenticated",
+    "tells_of_a_model", "unauthenticated",
 ]  # fmt: skip

@@ -116,10 +116,11 @@ class Exchange:
         """Take note that the caller has left."""
         if self.flight is not None:
             self.flight.interrupt(LEFT)
-        elif not self.answered:
+            return
+        if not self.answered:
             self.answered = True
             self._finish(_LEFT_STATUS, "client_left")
-            self.connection.finished()
+        self.connection.finished()
 
     def refuse(self, refused: Refused) -> None:
         """Answer with a refusal, on record, and be done."""

@@ -56,11 +56,16 @@ def _agree(name: str, headers: Mapping[str, str]) -> None:
     for header, value in headers.items():
         if header == FALLBACK_HEADER:
             _check_wish(value)
-        elif _MODEL_WORDS.isdisjoint(re.split("[-_.]", header)):
+        elif not tells_of_a_model(header):
             if len(_silent) < _MOST_SILENT:
                 _silent.add(header)
         elif value.strip() != name:
             raise Refused("model_ambiguous", f"the header `{header}` names another model", "model")
+
+
+def tells_of_a_model(header: str) -> bool:
+    """Whether a header of this name says which model is meant."""
+    return not _MODEL_WORDS.isdisjoint(re.split("[-_.]", header))
 
 
 def check_query(query: str, allowed: frozenset[str]) -> None:

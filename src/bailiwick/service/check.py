@@ -6,6 +6,7 @@ the features are what the proxy says, or pending; what then depends on them is r
 guessed.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -26,10 +27,12 @@ from bailiwick.gateway import (
     read_head,
     read_request,
     refusal,
+    tells_of_a_model,
     unauthenticated,
 )
 from bailiwick.pipeline import (
     ABOUT_ACCOUNTS,
+    END_USER_HEADER,
     Asked,
     Background,
     Judged,
@@ -49,6 +52,7 @@ ACCEL_HEADER: Final = "x-bailiwick-accel"
 FEATURES_HEADER: Final = "x-bailiwick-features"
 ACTION_HEADER: Final = "x-bailiwick-action"
 """What somebody does at a path of the operator's own, such as signing up."""
+_COUNTING: Final = ("x-bailiwick-", "x-original-", "x-forwarded-method", "x-forwarded-uri")
 _REFUSED: Final = Outcome(0, "refused", 0, 0, None, 0.0, None)
 
 
@@ -111,7 +115,10 @@ class Checker:
             if "address" not in request.asker.says:
                 message = f"the asker `{request.asker.name}` may not say addresses"
                 raise Refused("not_ready", message)
+            if len(request.headers) != len(request.lines):
+                _check_repeats(request.lines)
             if request.raw is None:
+                _check_described_once(request.headers)
                 return self._guard(request, self._judge_head(request))
             reading = read_request(
                 request.method, request.path, request.query, request.headers, request.raw,
@@ -239,6 +246,25 @@ class Checker:
                 "bytes_in": len(request.raw or b""),
             }
         )
+
+
+def _check_described_once(headers: Mapping[str, str]) -> None:
+    """Refuse two descriptions that differ: a proxy writes one, and the other is its client's."""
+    for what in ("method", "uri"):
+        forwarded, original = (headers.get(f"x-{who}-{what}") for who in ("forwarded", "original"))
+        if forwarded and original and forwarded != original:
+            message = f"`x-forwarded-{what}` and `x-original-{what}` describe two requests"
+            raise Refused("header_invalid", message)
+
+
+def _check_repeats(lines: Sequence[tuple[str, str]]) -> None:
+    """Refuse a header given twice that counts: whoever reads the request next could take another
+    line than we.
+    """
+    for name, times in Counter(name for name, _ in lines).items():
+        counts = name.startswith(_COUNTING) or tells_of_a_model(name)
+        if times > 1 and counts and name != END_USER_HEADER:  # that is refused where it is read
+            raise Refused("header_invalid", f"the header `{name}` is given twice")
 
 
 def _pass(judged: Judged, request: Request) -> Verdict:

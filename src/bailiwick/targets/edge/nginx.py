@@ -310,6 +310,8 @@ location = /bailiwick-ask/{action} {{
     proxy_set_header Content-Length "";
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Original-URI $request_uri;
+    proxy_set_header X-Forwarded-Method "";
+    proxy_set_header X-Forwarded-Uri "";
     proxy_set_header X-Bailiwick-Model "";
     proxy_set_header X-Bailiwick-Features "";
     proxy_set_header X-Bailiwick-Action {action};
