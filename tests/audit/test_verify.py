@@ -167,7 +167,7 @@ def test_a_tail_forged_with_good_hashes_is_found_by_the_signature(case: Case) ->
         body = lines[number][:-78].replace(b"dec_", b"deb_")
         before = json.loads(lines[number])["previous"]
         lines[number], new = seal(body.replace(before.encode(), digest.encode()))
-        digest = new
+        digest = new.hex()
     path.write_bytes(b"".join(lines))
 
     assert any("are not those the checkpoint" in problem for problem in problems(case))

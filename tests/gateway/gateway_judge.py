@@ -15,7 +15,7 @@ from typing import Any
 
 from bailiwick.decision import Decision, Effect, Obligations, Quota, Reason
 from bailiwick.gateway import Services
-from bailiwick.pipeline import Asked, Judged, Outcome, Unauthenticated, Unavailable
+from bailiwick.pipeline import Alike, Asked, Judged, Outcome, Unauthenticated, Unavailable
 from bailiwick.policy import Refusal
 
 CATALOGUE = {
@@ -83,12 +83,14 @@ class TableJudge:
     def version(self) -> object:
         return None
 
-    def judge_now(self, asked: Asked, at: datetime) -> Judged | Durable:
+    def judge_now(
+        self, asked: Asked, at: datetime, size: int = 0, alike: Alike | None = None
+    ) -> Judged | Durable:
         located = self._admit(asked)
         model = CATALOGUE.get(asked.model or "")
         decision = _decide(asked, model, located)
         judged = Judged(
-            id="dec_" + secrets.token_hex(8), decision=decision, model=model,
+            id="dec_" + secrets.token_hex(16), decision=decision, model=model,
             account=Account(asked.key or "", asked.key or ""), located=located, revision="r1",
             controlled=True, layer="edge",
         )  # fmt: skip

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bailiwick.front import Refused
 from bailiwick.front.bodies import Chunked, Counted
-from bailiwick.front.heads import read_head
+from bailiwick.front.heads import Heads, read_head
 
-TEXT = "GET POST / v1 messages HTTP/1.1 HTTP/1.0 host: content-length: transfer-encoding: chunked "
+TEXT = "GET POST / v1 messages HTTP/1.1 HTTP/1.0 host: content-length: Content-Length: transfer-encoding: chunked "
 PIECES = [
     *TEXT.split(" "),
     "\r\n",
@@ -88,7 +88,7 @@ def head(lines: list[str]) -> str:
 def test_an_accepted_head_is_read_by_llhttp_in_the_same_way(middle: str, modern: bool) -> None:
     text = head([f"POST /v1/messages HTTP/1.{int(modern)}", "host: g", middle]).encode("latin-1")
     try:
-        found = read_head(text)
+        found, length = Heads().read(text)
     except Refused:
         return
 
@@ -96,8 +96,10 @@ def test_an_accepted_head_is_read_by_llhttp_in_the_same_way(middle: str, modern:
 
     assert peer.url.decode() == found.path + (f"?{found.query}" if found.query else "")
     assert parser.get_method().decode() == found.method
-    assert peer.headers == list(found.lines)
-    assert peer.complete == (found.length == 0)
+    sized = [line for line in peer.headers if line not in found.lines]
+    assert sized in ([], [("content-length", str(length))])
+    assert [line for line in peer.headers if line not in sized] == list(found.lines)
+    assert peer.complete == (length == 0)
 
 
 @settings(max_examples=600)

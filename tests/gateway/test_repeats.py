@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bailiwick.gateway import Limits, Refused
-from bailiwick.gateway.body import parse, refuse_repeats
+from bailiwick.gateway.body import read, refuse_repeats
 
 NAMES = st.sampled_from(["type", "a", "b", "a\\", "\\", '"', '":', "é", "a:", ""])
 TEXTS = st.sampled_from(
@@ -47,7 +47,7 @@ def has_repeats(text: str) -> bool:
 
 
 def look(raw: bytes) -> None:
-    refuse_repeats(raw, parse(raw, Limits()))
+    refuse_repeats(raw, read(raw, Limits()))
 
 
 @given(VALUES, st.sampled_from([0, 5000]))

@@ -54,11 +54,18 @@ class BrokenAudit:
         self.takes_late = takes_late
         self.late: list[Mapping[str, Any]] = []
 
-    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Any:
+    def append(
+        self, event: Event, raw: Mapping[str, str] | None = None, at: datetime | None = None
+    ) -> Any:
         raise AuditUnavailable("the disk is full")
 
     def append_nowait(
-        self, event: Event, raw: Mapping[str, str] | None = None, *, late: bool = False
+        self,
+        event: Event,
+        raw: Mapping[str, str] | None = None,
+        at: datetime | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         if not (late and self.takes_late):
             raise AuditUnavailable("the queue is full")

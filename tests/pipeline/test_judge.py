@@ -232,7 +232,7 @@ class Stale:
     fresh = False
 
     def __init__(self, store: AccountStore) -> None:
-        self.by_key = store.by_key
+        self.by_key, self.digest, self.by_digest = store.by_key, store.digest, store.by_digest
 
 
 def test_with_stale_accounts_controlled_models_are_unavailable_and_others_are_served(
@@ -292,7 +292,7 @@ def test_a_permit_is_on_disk_before_judging_ends(
 class SlowAudit(BrokenAudit):
     """A log that takes its time."""
 
-    def append(self, event: Any, raw: Any = None) -> Any:
+    def append(self, event: Any, raw: Any = None, at: Any = None) -> Any:
         return self
 
     async def durable(self) -> None:

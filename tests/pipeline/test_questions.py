@@ -67,6 +67,7 @@ def test_a_controlled_model_is_not_permitted_on_stale_accounts(
 ) -> None:
     class Stale:
         by_key, by_id, ids, fresh = store.by_key, store.by_id, store.ids, False
+        digest, by_digest = store.digest, store.by_digest
 
     pipeline = make_pipeline(accounts=Stale())
 

@@ -126,9 +126,16 @@ class AccountStore:
 
     def by_key(self, presented: str, at: datetime) -> AccountView | None:
         """Find the account of a key; ``None`` alike for an unknown, revoked or expired one."""
-        if len(presented) > MAX_PRESENTED:
-            return None
-        return self._snapshot.view(self._secret.digest(presented), at)
+        digest = self.digest(presented)
+        return None if digest is None else self._snapshot.view(digest, at)
+
+    def digest(self, presented: str) -> bytes | None:
+        """Give what a key is found by, for as long as the process runs; ``None``: it is none."""
+        return self._secret.digest(presented) if len(presented) <= MAX_PRESENTED else None
+
+    def by_digest(self, digest: bytes, at: datetime) -> AccountView | None:
+        """Find the account of a key that was digested before."""
+        return self._snapshot.view(digest, at)
 
     def by_id(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id; ``None``: there is none. Its ``key_id`` is empty."""

@@ -12,8 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bailiwick.errors import BailiwickError
@@ -102,7 +101,7 @@ class Intake:
         if not batch and not self.closing:
             self._sleep(_IDLE, idle_seconds)
             self.drain(batch)
-        while batch and len(batch) < ENOUGH and not self.closing:
+        while batch and len(batch) < BATCH and not self.closing:
             mode, room, deadline = self._patience(batch)
             seconds = deadline - time.monotonic()
             if room <= 0 or seconds <= 0:
@@ -136,10 +135,9 @@ class Intake:
         """Note how many wait at once: those of a batch that is done, before they are told, and
         those who came meanwhile. A lone caller is always 1.
         """
-        waiting = ENOUGH
-        if len(batch) + len(self.queue) < 2 * ENOUGH:
-            items = chain(batch, self.queue.copy())
-            waiting = min(sum(item.waiter is not None for item in items), ENOUGH)
+        waiting = _waiting(batch)
+        if waiting < ENOUGH:
+            waiting = min(waiting + _waiting(self.queue.copy()), ENOUGH)
         self._company += (waiting - self._company) / 8
 
     def _patience(self, batch: Sequence[Item]) -> tuple[int, int, float]:
@@ -147,7 +145,7 @@ class Intake:
         lingering = batch[0].since + self._linger
         waiting = [item.since for item in batch if item.waiter is not None]
         if not waiting:
-            return _LINGERING, ENOUGH - len(batch), lingering
+            return _LINGERING, BATCH - len(batch), lingering
         missing = min(ENOUGH - len(batch), round(self._company) - len(waiting))
         return _GATHERING, missing, min(lingering, waiting[0] + self._gather)
 
@@ -157,6 +155,11 @@ class Intake:
         if not self.queue and not self.closing:
             self._bell.acquire(timeout=seconds)
         self._mode = _BUSY
+
+
+def _waiting(items: Iterable[Item]) -> int:
+    """Count those of whom somebody waits for their record."""
+    return len([item for item in items if item.waiter is not None])
 
 
 def settle(batch: Sequence[Item], problem: AuditUnavailable | None) -> None:

@@ -105,6 +105,8 @@ class AuditLog:
         self._settings = settings
         self._intake = Intake(settings.gather_ms / 1000, settings.linger_ms / 1000)
         self._queue = self._intake.queue
+        self._put = self._intake.put
+        self._room = settings.queue
         self._interruption: Interruption | None = None
         self._held: list[Item] = []
         """Accepted during or before an interruption; written when it is over."""
@@ -159,16 +161,19 @@ class AuditLog:
 
     # ---- for callers
 
-    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Receipt:
+    def append(
+        self, event: Event, raw: Mapping[str, str] | None = None, at: datetime | None = None
+    ) -> Receipt:
         """Queue a record; await the receipt before anything that the record permits.
 
-        ``event`` has a ``kind`` that is not one of the log's own. ``raw`` values go to the
-        erasable store, and the record commits to them.
+        ``at``: when that was which it tells of; ``None``: now. ``event`` has a ``kind`` that is not
+        one of the log's own. ``raw`` values go to the erasable store, and the record commits to
+        them.
         """
         self._admit()
         loop = asyncio.get_running_loop()
         waiter: Waiter = loop.create_future()
-        self._intake.put(self._item(event, raw, waiter))
+        self._put(self._item(event, raw, at, waiter))
         if self._watched is not loop:
             self._watch(loop)
         return Receipt(waiter)
@@ -177,6 +182,7 @@ class AuditLog:
         self,
         event: Event,
         raw: Mapping[str, str] | None = None,
+        at: datetime | None = None,
         *,
         late: bool = False,
     ) -> None:
@@ -185,11 +191,14 @@ class AuditLog:
         ``late``: what it tells of has happened already (an outcome), so it is accepted also while
         the log is unavailable, and written when that is over.
         """
-        if late:
-            self._admit_late()
-        else:
+        if not late:
             self._admit()
-        self._intake.put(self._item(event, raw, None))
+        elif len(self._queue) >= self._room or self._intake.closing or self._held:
+            self._admit_late()
+        if raw or type(event) is not bytes:
+            self._put(self._item(event, raw, at, None))
+        else:
+            self._put(Item(record_head(at or self._clock(), event), b"", None))
 
     @property
     def available(self) -> bool:
@@ -246,10 +255,16 @@ class AuditLog:
 
     # ---- on the caller's thread
 
-    def _item(self, event: Event, raw: Mapping[str, str] | None, waiter: Waiter | None) -> Item:
+    def _item(
+        self,
+        event: Event,
+        raw: Mapping[str, str] | None,
+        at: datetime | None,
+        waiter: Waiter | None,
+    ) -> Item:
+        at = at or self._clock()
         if not isinstance(event, bytes) and not _is_of_others(event.get("kind")):
             raise ValueError(f"an event needs a `kind` other than {sorted(OWN_KINDS)}")
-        at = self._clock()
         if not raw:
             return Item(record_head(at, event), b"", waiter)
         commitments, text = self._raw.seal(raw, at)

@@ -38,9 +38,10 @@ def record_head(at: datetime, event: Event, commitments: Mapping[str, str] | Non
     """Encode the part of a record that its caller knows, without the closing brace."""
     if type(event) is bytes:
         if len(event) <= VALUE_CHARS and not commitments:
-            return b'{"at":%b,"event":%b' % (_encode(_time(at)), event)
+            quick = at.microsecond and at.tzinfo is UTC  # the encoder writes it as we do
+            return b'{"at":%b,"event":%b' % (_encode(at if quick else timestamp(at)), event)
         event = msgspec.json.decode(event)
-    fields: dict[str, Any] = {"at": _time(at), "event": event}
+    fields: dict[str, Any] = {"at": timestamp(at), "event": event}
     if commitments:
         fields["commitments"] = commitments
     try:
@@ -50,11 +51,6 @@ def record_head(at: datetime, event: Event, commitments: Mapping[str, str] | Non
     if not 0 < len(text) <= VALUE_CHARS:  # shorter than one cut text: nothing can need a cut
         text = _encode(_cut(fields))
     return _ascii(text)[:-1]
-
-
-def _time(at: datetime) -> datetime | str:
-    """Leave to the encoder a time that it writes as ``timestamp`` does: it is quicker."""
-    return at if at.microsecond and at.tzinfo is UTC else timestamp(at)
 
 
 def timestamp(at: datetime) -> str:

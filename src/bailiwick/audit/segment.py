@@ -9,6 +9,7 @@ sync the kernel may report success for pages it has dropped, so its descriptor i
 
 import os
 import sys
+from binascii import hexlify
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,16 +114,17 @@ class Segment:
 
     def append(self, heads: Iterable[bytes]) -> None:
         """Write records and make them durable; raises ``OSError``, and then they do not count."""
-        seq, digest, digests, text = self.end.seq, self.end.digest, [], []
+        seq, digest = self.end.seq, bytes.fromhex(self.end.digest)
+        digests, text = [], []
         for head in heads:
             seq += 1
-            line, digest = seal(self._body % (head, digest.encode(), seq))
+            line, digest = seal(self._body % (head, hexlify(digest), seq))
             digests.append(digest)
             text.append(line)
         written = self._write(b"".join(text))
-        for digest in digests:
-            self.tree.append(bytes.fromhex(digest))
-        self.end = Link(self.name, seq, digest, self.end.bytes + written)
+        for entry in digests:
+            self.tree.append(entry)
+        self.end = Link(self.name, seq, digest.hex(), self.end.bytes + written)
 
     def _write(self, text: bytes) -> int:
         self._check_unharmed()

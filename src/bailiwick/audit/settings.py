@@ -18,7 +18,7 @@ class Settings:
     """Records that may wait to be written; beyond that, ``AuditUnavailable``."""
     gather_ms: float = 5.0
     """How long a batch may gather, once several callers wait at the same time."""
-    linger_ms: float = 5.0
+    linger_ms: float = 7.5
     """How long a record that nobody waits for may wait for company."""
     stall_seconds: float = 1.0
     """A write that takes longer makes the log unavailable until it returns."""

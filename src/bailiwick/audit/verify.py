@@ -80,10 +80,10 @@ _SEAL = b',"sha256":"'
 _SEAL_LENGTH = len(_SEAL) + 64 + len(b'"}')
 
 
-def seal(body: bytes) -> tuple[bytes, str]:
-    """Close a record that lacks its last field; return the line and the digest."""
-    digest = hashlib.sha256(body).hexdigest()
-    return b'%b%b%b"}\n' % (body, _SEAL, digest.encode()), digest
+def seal(body: bytes) -> tuple[bytes, bytes]:
+    """Close a record that lacks its last field; return the line and the digest (32 bytes)."""
+    digest = hashlib.sha256(body).digest()
+    return b'%b%b%b"}\n' % (body, _SEAL, binascii.hexlify(digest)), digest
 
 
 def read_record(line: bytes) -> Record:

@@ -34,6 +34,7 @@ from bailiwick.bootstrap.status import Parts, status_of
 from bailiwick.errors import BailiwickError
 from bailiwick.gateway import Services, Upstream
 from bailiwick.pipeline import (
+    Alike,
     Arrangement,
     Asked,
     Judged,
@@ -101,9 +102,12 @@ class Worker:
         """Judge a request."""
         return await self._ready().judge(asked, at)
 
-    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
+    def judge_now(
+        self, asked: Asked, at: datetime, size: int = 0, alike: Alike | None = None
+    ) -> Judged | Pending:
         """Judge a request without waiting for its record."""
-        return self._ready().judge_now(asked, at)
+        pipeline = self._pipeline or self._ready()
+        return pipeline.judge_now(asked, at, size, alike)
 
     def pipeline(self) -> Pipeline:
         """Give the pipeline. Raises ``Unavailable`` while there is none."""
@@ -111,7 +115,8 @@ class Worker:
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
         """Say what the policy has in place of the model asked for."""
-        return self._ready().arrangement(asked)
+        pipeline = self._pipeline or self._ready()
+        return pipeline.arrangement(asked) if pipeline.arranges else None
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of it."""

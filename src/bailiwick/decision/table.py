@@ -21,6 +21,7 @@ from bailiwick.decision.values import Decision, Effect, Reason, common, deny, st
 from bailiwick.facts import PENDING, UNKNOWN, Fact, Facts, dimension
 from bailiwick.policy import NO_OBLIGATIONS, Order, Policy, Rule, RuleEffect
 
+_ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 FORMAT = "bailiwick-table/1"
 MOST_COMBINATIONS = 8
 MOST_REMEMBERED = 65536
@@ -169,6 +170,12 @@ class DecisionTable:
     def window(self, at: datetime) -> int:
         """Give the number of the time between two moments at which a rule begins or ends."""
         return bisect_right(self._times, at) if self._times else 0
+
+    def span(self, at: datetime) -> tuple[datetime, datetime]:
+        """Give since when (included) and until when (not) the rules of a moment are in force."""
+        times, place = self._times, bisect_right(self._times, at)
+        since = times[place - 1] if place else _ALWAYS[0]
+        return since, times[place] if place < len(times) else _ALWAYS[1]
 
     def controlled(self, model: str) -> bool:
         """Whether a model may be served only while records can be kept."""

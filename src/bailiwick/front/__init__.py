@@ -15,11 +15,11 @@ from bailiwick.front.sockets import cannot_listen, check_free, listen_beside
 from bailiwick.front.supervisor import Run
 from bailiwick.front.times import Times
 from bailiwick.front.turn import Turn
-from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_large
+from bailiwick.front.values import NEVER, Refused, Reply, clock, too_large
 from bailiwick.front.workers import Place, run_workers
 
 __all__ = [
     "NEVER", "NO_HEAD", "Certificates", "Connection", "Exchange", "Front", "Head", "Listener",
-    "Place", "Refused", "Reply", "Run", "Times", "Turn", "Written", "cannot_listen", "check_free",
+    "Place", "Refused", "Reply", "Run", "Times", "Turn", "cannot_listen", "check_free",
     "clock", "listen_beside", "run_workers", "too_large",
 ]  # fmt: skip

@@ -15,10 +15,10 @@ from typing import Final, cast
 
 from bailiwick.front.bodies import Chunked, Counted
 from bailiwick.front.front import Front
-from bailiwick.front.heads import Head, check_bytes, read_head
+from bailiwick.front.heads import Head, check_bytes
 from bailiwick.front.ports import Exchange
 from bailiwick.front.unsent import unsent
-from bailiwick.front.values import NEVER, Refused, Reply, Written, clock, too_large
+from bailiwick.front.values import NEVER, Refused, Reply, clock, too_large
 
 DRAIN_S: Final = 2.0
 """How long a refused body is still read, so that its sender comes to read the refusal."""
@@ -43,7 +43,8 @@ class Connection(asyncio.Protocol):
         self._limits = front.limits
         self._timeouts = front.timeouts
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self._step: Callable[[bytes], None] = self._read_heads
+        self.receive: Callable[[bytes], None] = self._read_heads
+        """Goes on with what came."""
         self._rest = b""
         """The beginning of a head, or what follows the request in hand."""
         self._seen = 0
@@ -76,10 +77,6 @@ class Connection(asyncio.Protocol):
         """Take in what came."""
         self._turn.take(self, data)
 
-    def receive(self, data: bytes) -> None:
-        """Go on with what came."""
-        self._step(data)
-
     def fail(self) -> None:
         """Break the connection off, after a failure of our own."""
         self._transport.abort()
@@ -97,7 +94,7 @@ class Connection(asyncio.Protocol):
         del error
         self._turn.work()
         self._front.connections.discard(self)
-        self._step = self._discard
+        self.receive = self._discard
         if self._exchange is not None:
             self._exchange.left()
 
@@ -110,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._blocked = False
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
-        if self._step == self._read_heads and not self._transport.is_closing():
+        if self.receive == self._read_heads and not self._transport.is_closing():
             self._transport.resume_reading()
             self._read_heads(b"")
 
@@ -143,25 +140,24 @@ class Connection(asyncio.Protocol):
         else:
             self._rest, self._seen = data, len(data)
 
-    def _begin_exchange(self) -> Exchange:
+    def _begin_exchange(self) -> None:
         self._front.in_hand += 1
-        self._exchange = exchange = self._front.exchange(self)
-        return exchange
+        self._exchange = self._front.exchange(self)
 
     def _begin(self, raw: bytes, rest: bytes) -> bytes:
         """Begin with a request; returns what is to be read next, if it is answered already."""
-        exchange = self._begin_exchange()
+        self._front.in_hand += 1
+        self._exchange = exchange = self._front.exchange(self)
         try:
-            head = read_head(raw)
+            head, length = self._front.heads.read(raw)
         except Refused as error:
             self._refuse(error)
             return b""
         self._keeps, self._chunks = head.keeps, head.chunks
         self._bare = head.method == "HEAD"
-        refused = exchange.open(head)
-        length = head.length
+        refused = exchange.open(head, length)
         if length is None or len(rest) < length:
-            return self._begin_body(head, rest, refused)
+            return self._begin_body(head, length, rest, refused)
         if refused is None:
             exchange.take(rest[:length])
         else:
@@ -171,9 +167,9 @@ class Connection(asyncio.Protocol):
     def _hold(self, rest: bytes) -> bytes:
         """Hold what follows the request in hand; returns it if there is none in hand."""
         if self._exchange is None:
-            return rest if rest and self._step == self._read_heads else b""
+            return rest if rest and self.receive == self._read_heads else b""
         self._rest = rest
-        self._step = self._wait
+        self.receive = self._wait
         return b""
 
     def _wait(self, data: bytes) -> None:
@@ -182,16 +178,18 @@ class Connection(asyncio.Protocol):
         if len(self._rest) > HELD:
             self._rest = b""
             self._keeps = False
-            self._step = self._discard
+            self.receive = self._discard
 
-    def _begin_body(self, head: Head, rest: bytes, refused: Refused | None) -> bytes:
+    def _begin_body(
+        self, head: Head, length: int | None, rest: bytes, refused: Refused | None
+    ) -> bytes:
         if refused is not None:
             self._refuse(refused)
             return b""
-        self._body = Chunked() if head.length is None else Counted(head.length)
+        self._body = Chunked() if length is None else Counted(length)
         self._body_began = clock()
         self.deadline = self._body_began + self._timeouts.body_s
-        self._step = self._read_body
+        self.receive = self._read_body
         if head.expects and not rest:
             self._write(_CONTINUE)
         return self._feed_body(rest) if rest else b""
@@ -230,7 +228,7 @@ class Connection(asyncio.Protocol):
         self._keeps = False
         self._rest = b""
         if self._exchange is not None:
-            self._step = self._discard
+            self.receive = self._discard
             self._exchange.refuse(refused)
 
     def _discard(self, data: bytes) -> None:
@@ -249,7 +247,7 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = clock() + self._timeouts.header_s
         self._unsent = NEVER
-        self._step = self._read_heads
+        self.receive = self._read_heads
         if self._rest:
             self._read_heads(b"")
 
@@ -257,10 +255,10 @@ class Connection(asyncio.Protocol):
         """Close, when the answer is sent; a sender who is not done yet comes to read it first."""
         self.deadline = clock() + DRAIN_S
         self._turn.flush()
-        if self._step == self._discard and self._transport.can_write_eof():
+        if self.receive == self._discard and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
-            self._step = self._discard
+            self.receive = self._discard
             self._transport.close()
 
     def expire(self) -> None:
@@ -272,7 +270,7 @@ class Connection(asyncio.Protocol):
             self._exchange.time_out()
         elif self._is_being_read():
             return
-        elif self._step == self._read_heads and self._rest:
+        elif self.receive == self._read_heads and self._rest:
             self._begin_exchange()
             self._refuse(Refused("head_timeout", "the head of the request did not come in time"))
         else:
@@ -315,15 +313,12 @@ class Connection(asyncio.Protocol):
         else:
             self._turn.write(self._transport, raw)
 
-    def answer_written(self, written: Written) -> None:
-        """Write a whole answer that is encoded already."""
-        raw = b"%b%b%bdate: %b\r\n\r\n%b" % (
-            _OPENING_BYTES[written.status],
-            written.lines,
-            self._whether_it_stays(),
-            self._front.date_bytes,
-            written.body,
-        )
+    def answer_text(self, status: int, text: bytes) -> None:
+        """Write a whole answer that is encoded already, but for the beginning of its head."""
+        front, opening = self._front, _OPENING_BYTES[status]
+        plain = self._keeps and self._chunks and not front.stopping
+        stays = b"" if plain else self._whether_it_stays()
+        raw = b"%b%bdate: %b\r\n%b" % (opening, stays, front.date_bytes, text)
         self._turn.write(self._transport, raw)
 
     def begin_stream(self, status: int, headers: list[tuple[str, str]]) -> None:
@@ -360,7 +355,7 @@ class Connection(asyncio.Protocol):
 
     def break_off(self) -> None:
         """End the connection so that nobody can take what was sent for all of it."""
-        self._step = self._discard
+        self.receive = self._discard
         self.deadline = clock() + DRAIN_S
         if self._chunks:
             self._transport.close()

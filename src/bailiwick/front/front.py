@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
 from bailiwick.front.certificates import Certificates
+from bailiwick.front.heads import Heads
 from bailiwick.front.ports import Exchange, Limits, Timeouts
 from bailiwick.front.turn import Turn
 from bailiwick.front.values import clock
@@ -39,6 +40,7 @@ class Front:
         self.timeouts = timeouts
         self.loop = loop
         self.turn = Turn(loop)
+        self.heads = Heads()
         self.connections: set[Connection] = set()
         self.in_hand = 0
         """Requests, from their head to the end of their answer."""
@@ -94,6 +96,7 @@ class Front:
         self.date_bytes = self.date.encode()
         self.turn.work()  # what came in time is not late
         now = clock()
+        self.heads.forget(now)
         for connection in [one for one in self.connections if one.deadline <= now]:
             try:
                 connection.expire()

@@ -7,11 +7,16 @@ the same for bodies. No I/O in here.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
-from bailiwick.front.values import Refused
+from bailiwick.front.values import Refused, clock
 
 MOST_HEADERS: Final = 100
+MOST_HEADS: Final = 2048
+"""Heads that are remembered, each of at most so many bytes and for so many seconds."""
+HEAD_BYTES: Final = 2048
+HEADS_S: Final = 5.0
 _REMEMBERED: Final = 4096
 _REMEMBERED_BYTES: Final = 200
 
@@ -32,34 +37,84 @@ _SECRET: Final = frozenset(
     {"authorization", "x-api-key", "cookie", "proxy-authorization", "x-bailiwick-token",
      "x-bailiwick-end-user"}
 )  # fmt: skip
-_NOT_KEPT: Final = _SECRET | {"x-request-id", "traceparent", "tracestate", "idempotency-key"}
-"""What must be kept secret, and what no two requests share."""
+_UNIQUE: Final = frozenset({"x-request-id", "traceparent", "tracestate", "idempotency-key"})
+"""What no two requests share."""
+_NOT_KEPT: Final = _SECRET | _UNIQUE
+_LENGTH_LINES: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
+_SIZE_AT: Final = len(_LENGTH_LINES[0])
+_MOST_DIGITS: Final = 15
 
-_Line = TypeVar("_Line")
+_Value = TypeVar("_Value")
 
 
-class Head(NamedTuple):
-    """The head of one request."""
+@dataclass(slots=True, eq=False)
+class Head:
+    """The head of a request, but for the length of its body: many requests may share one."""
 
     method: str
     path: str
     query: str
     lines: Sequence[tuple[str, str]]
-    """Every header line in order; names in lower case."""
+    """Header lines in order, names in lower case; a plain ``content-length`` is left out."""
     headers: Mapping[str, str]
     """The same by name, the last line of a name winning. Those that count are there once."""
     length: int | None
-    """Bytes of the body; ``None``: it comes in chunks."""
+    """Bytes of the body, as far as ``lines`` say; ``None``: it comes in chunks."""
     keeps: bool
     """Whether the connection may be used again."""
     expects: bool
     """Whether the sender waits to be told that the body is wanted."""
     chunks: bool
     """Whether the sender understands an answer in chunks (HTTP/1.1)."""
+    meaning: Any = None
+    """What those who answer make of it: for them to set, once."""
 
 
 NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
 """Of a request whose head is not understood."""
+
+
+class Heads:
+    """Reads heads. Those of one client are alike but for the length, so each is read once.
+
+    They hold secrets and are forgotten after a moment.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+        self._since = clock()
+
+    def read(self, data: bytes) -> tuple[Head, int | None]:
+        """Read a head, without the empty line at its end; gives the bytes of the body with it.
+
+        ``None``: the body comes in chunks. Raises ``Refused``.
+        """
+        at = data.find(_LENGTH_LINES[0])
+        if at < 0:
+            at = data.find(_LENGTH_LINES[1])
+        if at >= 0:
+            end = data.find(b"\r\n", at + _SIZE_AT)
+            size = data[at + _SIZE_AT : end] if end >= 0 else data[at + _SIZE_AT :]
+            if size.isdigit() and len(size) <= _MOST_DIGITS:
+                shared = data[:at] + data[end:] if end >= 0 else data[:at]
+                head = self._known.get(shared) or self._read(shared)
+                if head.length == 0 and "content-length" not in head.headers:
+                    return head, int(size)
+                head = read_head(data)  # which refuses a second length, or chunks beside it
+        head = self._known.get(data) or self._read(data)
+        return head, head.length
+
+    def _read(self, data: bytes) -> Head:
+        head = read_head(data)
+        if len(data) <= HEAD_BYTES and _UNIQUE.isdisjoint(head.headers):
+            _remember(self._known, data, head, MOST_HEADS)
+        return head
+
+    def forget(self, now: float) -> None:
+        """Forget heads that were read long ago."""
+        if now - self._since >= HEADS_S:
+            self._known.clear()
+            self._since = now
 
 
 def check_bytes(data: bytes) -> None:
@@ -118,7 +173,7 @@ def _opening(line: bytes) -> tuple[str, str, str, bool]:
     method, target, minor = match.groups()
     path, _, query = target.partition("?")
     _check_target(path, query)
-    return _remember(_openings, line, (method, path, query, minor == "1"))
+    return _remember_line(_openings, line, (method, path, query, minor == "1"))
 
 
 def _header(line: bytes) -> tuple[str, str]:
@@ -130,22 +185,26 @@ def _header(line: bytes) -> tuple[str, str]:
         return name, value
     if name in _CHECKED:
         _check_value(name, value)
-    return _remember(_known, line, (name, value))
+    return _remember_line(_known, line, (name, value))
 
 
 def _name(written: bytes) -> str:
     name = written.decode("ascii")
     if not _NAME.fullmatch(name):
         raise Refused("request_invalid", "a line of the head is not a header")
-    return _remember(_names, written, name.lower())
+    return _remember_line(_names, written, name.lower())
 
 
-def _remember(memory: dict[bytes, _Line], line: bytes, value: _Line) -> _Line:
+def _remember_line(memory: dict[bytes, _Value], line: bytes, value: _Value) -> _Value:
     if len(line) <= _REMEMBERED_BYTES:
-        if len(memory) >= _REMEMBERED:
-            memory.clear()
-        memory[line] = value
+        _remember(memory, line, value, _REMEMBERED)
     return value
+
+
+def _remember(memory: dict[bytes, _Value], key: bytes, value: _Value, most: int) -> None:
+    if len(memory) >= most:
+        memory.clear()
+    memory[key] = value
 
 
 def _check_value(name: str, value: str) -> None:

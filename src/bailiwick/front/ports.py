@@ -49,8 +49,10 @@ class Timeouts(Protocol):
 class Exchange(Protocol):
     """One request in hand. It ends with ``Connection.finished``."""
 
-    def open(self, head: Head) -> Refused | None:
-        """Take the head; returns why the request is refused, if it shows already."""
+    def open(self, head: Head, length: int | None) -> Refused | None:
+        """Take the head, and the length of the body (``None``: it comes in chunks); returns why the
+        request is refused, if it shows already.
+        """
 
     def take(self, raw: bytes | bytearray) -> None:
         """Take the body, which is all there: answer now, or in a task."""

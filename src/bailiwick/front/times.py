@@ -1,7 +1,8 @@
-"""Count a histogram in memory and write it down now and then: writing costs more."""
+"""Keep what a histogram is to count, and write it down now and then: writing costs more."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Sequence
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,19 +16,18 @@ class Times:
         """``buckets``: those that the histogram was made with."""
         self._histogram = histogram
         self._buckets = buckets
-        self._counts = [0] * (len(buckets) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        self._counts[bisect_left(self._buckets, seconds)] += 1
-        self._sum += seconds
+        self._seen: list[float] = []
+        self.observe = self._seen.append
+        """Takes one, in seconds."""
 
     def flush(self) -> None:
-        """Write what was counted into the histogram's own values; it has no call for many."""
-        for place, count in enumerate(self._counts):
+        """Write what was seen into the histogram's own values; it has no call for many."""
+        seen = sorted(self._seen)
+        self._seen.clear()
+        below = 0
+        for place, bucket in enumerate((*self._buckets, inf)):
+            count = bisect_right(seen, bucket) - below
             if count:
                 self._histogram._buckets[place].inc(count)
-        self._histogram._sum.inc(self._sum)
-        self._counts = [0] * len(self._counts)
-        self._sum = 0.0
+                below += count
+        self._histogram._sum.inc(fsum(seen))

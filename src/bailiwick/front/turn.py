@@ -7,6 +7,7 @@ answered first, and never later than ``MOST`` answers after it was due.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 MOST: Final = 32
@@ -18,8 +19,9 @@ _log = logging.getLogger("bailiwick.front")
 class Receiver(Protocol):
     """Somebody whom bytes come for."""
 
-    def receive(self, data: bytes) -> None:
-        """Go on with what came."""
+    @property
+    def receive(self) -> Callable[[bytes], None]:
+        """Goes on with what came."""
 
     def fail(self) -> None:
         """Be done, after a failure of our own."""

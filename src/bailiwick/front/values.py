@@ -29,15 +29,6 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Written(NamedTuple):
-    """A whole response, encoded but for what the connection adds to its head."""
-
-    status: int
-    lines: bytes
-    """Header lines, each with its end."""
-    body: bytes
-
-
 def too_large(most: int) -> Refused:
     """Refuse a body for its size."""
     return Refused("body_too_large", f"the body may have at most {most} bytes")

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
 from bailiwick.front import Front
-from bailiwick.gateway.exchange import Exchange
+from bailiwick.gateway.exchange import Exchange, Told
 from bailiwick.gateway.flights import WITHDRAWN, Flights
 from bailiwick.gateway.metrics import Metrics
 from bailiwick.gateway.options import GatewayOptions
@@ -50,6 +50,8 @@ class Gateway(Front):
         self.targets = Targets(options.upstreams)
         self.quotas = services.quotas or Quotas(options.quota_storage)
         self.metrics = Metrics()
+        self.told: dict[Hashable, Told] = {}
+        """Refusals, written; what is kept here keeps its place in memory, and so its number."""
         self.client: Client = HttpClient(options, self.turn)
         self._report = report
         self._tasks: set[asyncio.Task[None]] = set()

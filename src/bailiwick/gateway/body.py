@@ -89,13 +89,24 @@ _decode_plain = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def parse(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
-    """Parse a body into the one value it can mean, or refuse it."""
-    if len(raw) <= SHORT:
-        if (body := _quick(raw)) is not None:
+def read(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
+    """Parse a body into the one value it can mean, in which no second model is named."""
+    if len(raw) <= SHORT and _ESCAPE not in raw:
+        body = _quick(raw)
+        if body is not None:
+            # the one name of a model that is there is at the top: a walk would find nothing
+            nests = len(raw) - len(raw.translate(None, b"{["))
+            if raw.count(b'"model') > 1 or nests > limits.json_depth:
+                inspect(body, limits)
             return body
     elif len(raw) > MANY:
         _count(raw, limits.json_items)
+    body = _parse(raw)
+    inspect(body, limits)
+    return body
+
+
+def _parse(raw: bytes | bytearray) -> dict[str, Json]:
     try:
         pairs = _decode(raw)
     except msgspec.ValidationError as error:
@@ -108,12 +119,10 @@ def parse(raw: bytes | bytearray, limits: Limits) -> dict[str, Json]:
 
 
 def _quick(raw: bytes | bytearray) -> dict[str, Json] | None:
-    """Parse a short body of plain keys; ``None``: it takes a closer look.
+    """Parse a short body of plain keys without escapes; ``None``: it takes a closer look.
 
-    A key can be written twice only if its name in quotes is there twice, or escaped.
+    A key can be written twice only if its name in quotes is there twice.
     """
-    if _ESCAPE in raw:
-        return None
     try:
         body = _decode_plain(raw)
         times = sum(map(raw.count, map(_quoted.__getitem__, body)))
@@ -243,19 +252,6 @@ def _distinguish(body: dict[str, Json]) -> None:
         if folded != name and (folded in SECURITY_KEYS or folded in body):
             message = f"the key `{_shown(name)}` can be mistaken for `{_shown(folded)}`"
             raise Refused("body_confusable_key", message, _shown(name))
-
-
-def is_shallow(raw: bytes | bytearray, limits: Limits) -> bool:
-    """Whether a short body shows without a walk that ``inspect`` would find nothing.
-
-    It names a model at the top level; if that is the only name, there is no second model.
-    """
-    return (
-        len(raw) <= SHORT
-        and _ESCAPE not in raw
-        and raw.count(b'"model') == 1
-        and len(raw) - len(raw.translate(None, b"{[")) <= limits.json_depth
-    )
 
 
 def inspect(body: dict[str, Json], limits: Limits) -> None:

@@ -8,22 +8,27 @@ Whatever ends it early is a ``Refused``; what was judged has exactly one outcome
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from bailiwick.decision import Decision, Effect
 from bailiwick.front import NEVER, NO_HEAD, Head, Refused, Reply, clock, too_large
 from bailiwick.gateway import models, obligations
-from bailiwick.gateway.body import inspect, is_shallow, parse, serialise
-from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
+from bailiwick.gateway.body import read, serialise
+from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint
 from bailiwick.gateway.fallback import Attempt, Fallback, RegionRefused
 from bailiwick.gateway.flights import LEFT, TIMEOUT, WITHDRAWN, Flight
-from bailiwick.gateway.identity import check_name, check_query, key_presented, model_named
+from bailiwick.gateway.identity import check_name, check_query
+from bailiwick.gateway.meaning import NO_MEANING, Meaning
+from bailiwick.gateway.metrics import Labels
 from bailiwick.gateway.regions import STATUSES, is_region_refusal
-from bailiwick.gateway.respond import DECISION_HEADER, denial_written, refusal, unauthenticated
+from bailiwick.gateway.respond import DECISION_HEADER, about, denial_text, refusal, unauthenticated
 from bailiwick.gateway.translate import Translation, Untranslatable, error_in
 from bailiwick.gateway.upstream import Answer, Target, UpstreamBroke
 from bailiwick.gateway.usage import Meter
 from bailiwick.pipeline import (
+    Alike,
     Asked,
     Judged,
     Outcome,
@@ -32,6 +37,7 @@ from bailiwick.pipeline import (
     Unavailable,
     decision_id,
 )
+from bailiwick.policy import Refusal as RefusalStyle
 
 if TYPE_CHECKING:
     from bailiwick.front import Connection
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("bailiwick.gateway")
 
+MOST_TOLD: Final = 1024
+"""Refusals that are remembered."""
 _LEFT_STATUS: Final = 499
 """What records say where nobody was left to be told a status."""
 _SLOW: Final = {
@@ -51,7 +59,7 @@ class Exchange:
     """The state of one request in hand."""
 
     head = NO_HEAD
-    endpoint: Endpoint | None = None
+    meaning = NO_MEANING
     dialect = "openai"
     judged: Judged | None = None
     flight: Flight | None = None
@@ -72,34 +80,31 @@ class Exchange:
 
     # -- what the connection says --------------------------------------------------------------
 
-    def open(self, head: Head) -> Refused | None:
+    def open(self, head: Head, length: int | None) -> Refused | None:
         """Take the head; returns why the request is refused, if it shows already."""
         self.head = head
-        self.endpoint = endpoint = ENDPOINTS.get(head.path)
-        self.dialect = endpoint.dialect if endpoint else dialect_of(head.path, head.headers)
+        meaning: Meaning | None = head.meaning
+        if meaning is None:
+            meaning = head.meaning = Meaning(head)
+        self.meaning = meaning
+        self.dialect = meaning.dialect
         options = self.gateway.options
-        if "content-encoding" in head.headers:
-            coding = head.headers["content-encoding"].lower()
-            if coding != "identity":
-                return Refused("content_encoding", "send the body without `content-encoding`")
         if self.gateway.in_hand > options.limits.concurrency:
             return Refused("overloaded", "too many requests at a time", None, 1)
-        method = "GET" if endpoint is None else "POST"
-        if endpoint is None and not _is_about_models(head.path):
-            return Refused("path_unknown", "there is nothing at this path")
-        if head.method != method:
-            return Refused("method_not_allowed", f"this path takes {method}")
-        if head.length is not None and head.length > options.limits.body_bytes:
+        if meaning.refused is not None:
+            return meaning.refused
+        if length is not None and length > options.limits.body_bytes:
             return too_large(options.limits.body_bytes)
         return None
 
     def take(self, raw: bytes | bytearray) -> None:
         """Take the body, which is all there: answer now, or in a task."""
         try:
-            if self.endpoint is None:
+            endpoint = self.meaning.endpoint
+            if endpoint is None:
                 self._list_models()
             else:
-                self._infer(self.endpoint, raw)
+                self._infer(endpoint, raw)
         except Refused as refused:
             self.refuse(refused)
         except Exception:  # noqa: BLE001 - logged; the caller gets an answer and no pass
@@ -131,35 +136,41 @@ class Exchange:
     # -- judging -------------------------------------------------------------------------------
 
     def _infer(self, endpoint: Endpoint, raw: bytes | bytearray) -> None:
-        if query := self.head.query:
-            check_query(query, endpoint.query)
-        self.bytes_in = len(raw)
-        limits = self.gateway.options.limits
-        body = parse(raw, limits)
-        name = model_named(body, self.head.headers)
-        if not is_shallow(raw, limits):
-            inspect(body, limits)
-        asked = self._asked(endpoint.action, name, endpoint.features(body))
-        arranged = self.gateway.services.judge.arrangement(asked)
-        self.fallback = Fallback.of(arranged, asked, body, self.head.headers)
-        if self.fallback is not None:  # a deny may not be the end of it
-            asked = asked._replace(bytes_in=None)
-        began = clock()
-        verdict = self._judge(asked)
-        attempt = Attempt(asked, verdict, body)
-        if (denied := _denied(verdict)) is not None:
-            found = self._next("denied")
-            if found is None:
-                self._judged(denied, began)
-                self._deny(denied, recorded=self.fallback is None)
+        self.bytes_in = size = len(raw)
+        gateway, meaning, peer = self.gateway, self.meaning, self.connection.peer
+        body = None
+        question = meaning.denied_before(peer, raw)
+        if question is None:
+            body = read(raw, gateway.options.limits)
+            question = meaning.question(peer, body, endpoint.features(body))
+        asked, alike = question
+        began, judge = clock(), gateway.services.judge
+        try:
+            arranged = judge.arrangement(asked)
+            if arranged is not None:
+                body = body or read(raw, gateway.options.limits)
+                self.fallback = Fallback.of(arranged, asked, body, self.head.headers)
+                if self.fallback is not None:  # a deny may not be the end of it
+                    asked, alike = asked._replace(answers=False), Alike()
+            verdict = judge.judge_now(asked, datetime.now(UTC), size, alike)
+        except (Unauthenticated, Unavailable) as error:
+            raise _unjudged(error) from None
+        if type(verdict) is Judged and verdict.decision.effect is not Effect.PERMIT:
+            attempt = self._next("denied") if self.fallback is not None else None
+            if attempt is None:
+                gateway.metrics.denying(clock() - began)
+                self._deny(verdict, alike)
+                if body is not None and self.fallback is None:
+                    meaning.remember_denied(question, raw)
                 self.connection.finished()
                 return
-            self._put_aside(denied, self.gateway.services.style().status, "fallback")
-            attempt = found
-        task = self.gateway.loop.create_task(self._go_on(endpoint, attempt, began))
-        self.flight = self.gateway.flights.begin(task, attempt.asked)
+            self._put_aside(verdict, gateway.services.style().status, "fallback")
+        else:
+            attempt = Attempt(asked, verdict, body or read(raw, gateway.options.limits))
+        task = gateway.loop.create_task(self._go_on(endpoint, attempt, began))
+        self.flight = gateway.flights.begin(task, attempt.asked)
         self.step = "judging"
-        self.allow(self.gateway.options.timeouts.judging_s)
+        self.allow(gateway.options.timeouts.judging_s)
 
     def _judge(self, asked: Asked) -> Judged | Pending:
         try:
@@ -192,30 +203,11 @@ class Exchange:
         """Give the next step so long, from now."""
         self.connection.deadline = clock() + seconds
 
-    def _asked(self, action: str, model: str | None, features: frozenset[str]) -> Asked:
-        head = self.head
-        return Asked(
-            self.connection.peer,
-            head.lines,
-            key_presented(head.headers),
-            model,
-            action,
-            features,
-            self.dialect,
-            head.path,
-            bytes_in=self.bytes_in,
-            named=head.headers if len(head.headers) == len(head.lines) else None,
-        )
-
-    def _judged(self, judged: Judged, began: float) -> None:
-        self.judged = judged
-        self.gateway.metrics.judged(judged.decision.permitted, clock() - began)
-
     def _list_models(self) -> None:
         head = self.head
         name = _model_asked_for(head.path)
         check_query(head.query, models.QUERY)
-        asked = self._asked("list_models", None, frozenset())
+        asked = self.meaning.asked(self.connection.peer, "list_models", None, frozenset())
         try:
             permitted = self.gateway.services.judge.permitted_models(asked, datetime.now(UTC))
         except (Unauthenticated, Unavailable) as error:
@@ -258,7 +250,8 @@ class Exchange:
             judged = verdict if isinstance(verdict, Judged) else await verdict.durable()
             flight.asked, flight.judged = attempt.asked, judged
             self.connection.deadline = NEVER
-            self._judged(judged, began)
+            self.judged = judged
+            self.gateway.metrics.permitting(clock() - began)
             try:
                 return await self._forward(endpoint, attempt, judged)
             except RegionRefused as refused:
@@ -433,26 +426,43 @@ class Exchange:
         self.answered = True
         self.connection.answer(reply)
 
-    def _deny(self, judged: Judged, *, recorded: bool) -> None:
+    def _deny(self, judged: Judged, alike: Alike) -> None:
         """Refuse what was denied. If its record says so already, no outcome follows."""
-        reply = denial_written(judged, self.gateway.services.style(), self.dialect)
-        self.bytes_out = len(reply.body)
+        style = self.gateway.services.style()
+        told: Told | None = alike.told
+        if told is None or told.style is not style:
+            told = self._told(judged, style)
+            if alike.scene is not None:
+                alike.told = told
         self.answered = True
-        self.connection.answer_written(reply)
-        located = judged.located
-        self.gateway.metrics.denied(located.places if located is not None else ())
-        if recorded:
-            self.judged = None
-            self._count_judged(judged, reply.status, "")
-        else:
-            self._finish(reply.status, "refused")
+        self.connection.answer_text(style.status, about(told.text, judged.id))
+        if not told.times:
+            self.gateway.metrics.told.append(told)
+        told.times += 1
+        if self.fallback is not None:
+            self.bytes_out = len(told.text.partition(b"\r\n\r\n")[2])
+            self._record_outcome(judged, self._outcome(style.status, "refused"))
+
+    def _told(self, judged: Judged, style: RefusalStyle) -> "Told":
+        """Write a refusal, to be given to all whose refusals differ by their ids only."""
+        labels = self._labels_of(judged, style.status, "")
+        places = judged.located.places if judged.located is not None else ()
+        key = (id(judged.decision), id(style), self.dialect, labels, places)
+        known = self.gateway.told
+        found = known.get(key)
+        if found is None:
+            if len(known) >= MOST_TOLD:
+                known.clear()
+            text = denial_text(judged, style, self.dialect)
+            found = known[key] = Told(judged.decision, style, text, labels, places)
+        return found
 
     def _refuse(self, refused: Refused) -> None:
         id_ = self.judged.id if self.judged is not None else _refusal_id()
         reply = refusal(refused, id_, self.dialect)
         self.bytes_out = len(reply.body)
         if refused.code == "method_not_allowed":
-            reply.headers.append(("allow", "GET" if self.endpoint is None else "POST"))
+            reply.headers.append(("allow", "GET" if self.meaning.endpoint is None else "POST"))
         self._reply(reply)
         if self.judged is not None:
             self._finish(reply.status, _kind(refused.code), refused.code)
@@ -501,16 +511,18 @@ class Exchange:
         if judged is None:
             self._count("refused", kind, "", status)
             return
-        total_ms = (clock() - self.since) * 1000
-        first_ms = None if self.first_byte_s is None else self.first_byte_s * 1000
-        outcome = Outcome(
-            status, kind, self.bytes_in, self.bytes_out, first_ms, total_ms, self.upstream
-        )
         self.judged = None
-        self._record_outcome(judged, outcome)
-        self._count_judged(judged, status, reason)
+        self._record_outcome(judged, self._outcome(status, kind))
+        self.gateway.metrics.request(self._labels_of(judged, status, reason))
         if self.upstream is not None:
             self.gateway.metrics.outcome(self.upstream, kind)
+
+    def _outcome(self, status: int, kind: str) -> Outcome:
+        total_ms = (clock() - self.since) * 1000
+        first_ms = None if self.first_byte_s is None else self.first_byte_s * 1000
+        return Outcome(
+            status, kind, self.bytes_in, self.bytes_out, first_ms, total_ms, self.upstream
+        )
 
     def _record_outcome(self, judged: Judged, outcome: Outcome) -> None:
         try:
@@ -518,14 +530,31 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - the answer is given already
             _log.warning("an outcome could not be recorded: %s", error)
 
-    def _count_judged(self, judged: Judged, status: int, reason: str) -> None:
+    def _labels_of(self, judged: Judged, status: int, reason: str) -> Labels:
         decision = judged.decision
         reason = reason or (decision.reasons[0].code if decision.reasons else "")
-        self._count(decision.effect.value, reason, judged.model or "", status)
+        return self._labels(decision.effect.value, reason, judged.model or "", status)
 
     def _count(self, effect: str, reason: str, model: str, status: int) -> None:
-        where = self.head.path if self.endpoint is not None else "other"
-        self.gateway.metrics.request(where, effect, reason, model, status)
+        self.gateway.metrics.request(self._labels(effect, reason, model, status))
+
+    def _labels(self, effect: str, reason: str, model: str, status: int) -> Labels:
+        where = self.head.path if self.meaning.endpoint is not None else "other"
+        return where, effect, reason, model, status
+
+
+@dataclass(slots=True, eq=False)
+class Told:
+    """What those are told who ask for the same and are denied it."""
+
+    decision: Decision
+    style: RefusalStyle
+    text: bytes
+    labels: Labels
+    places: tuple[str, ...]
+    """Where the request may come from."""
+    times: int = 0
+    """How often, since it was last counted up."""
 
 
 def _denied(verdict: Judged | Pending) -> Judged | None:
@@ -545,10 +574,6 @@ def _translated(translation: Translation, status: int, body: bytes, dialect: str
 def _refusal_id() -> str:
     """Make an id for a refusal that no decision stands behind; it sorts by time as well."""
     return decision_id(datetime.now(UTC)).replace("dec_", "ref_", 1)
-
-
-def _is_about_models(path: str) -> bool:
-    return path == MODELS_PATH or path.startswith(MODELS_PATH + "/")
 
 
 def _model_asked_for(path: str) -> str | None:

@@ -112,7 +112,7 @@ class Instead:
             dialect=self.dialect,
             path=self.path,
             fallback_from=self.fallback.arrangement.model,
-            bytes_in=None,
+            answers=False,
         )
 
     @property

@@ -6,7 +6,7 @@ only after ``PROMETHEUS_MULTIPROC_DIR`` is set.
 
 from collections import Counter as Tally
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -52,30 +52,40 @@ IN_HAND: Final = Gauge(
 )
 
 
+Labels: TypeAlias = tuple[str, str, str, str, int]
+"""Endpoint, effect, reason, model and status."""
+
+
+class Told(Protocol):
+    """A refusal that is given to many."""
+
+    labels: Labels
+    places: tuple[str, ...]
+    """Where it is given."""
+    times: int
+    """How often, since it was last counted up."""
+
+
 class Metrics:
     """Counts in memory and writes to prometheus-client now and then: writing costs more."""
 
     def __init__(self) -> None:
-        self._requests: Tally[tuple[str, str, str, str, int]] = Tally()
+        self._requests: Tally[Labels] = Tally()
         self._outcomes: Tally[tuple[str, str]] = Tally()
-        self._places: Tally[tuple[str, ...]] = Tally()
+        self.told: list[Told] = []
+        """Refusals that were given since the last time, each once."""
         self._judging = {
             effect: Times(JUDGING.labels(effect), _BUCKETS) for effect in ("permit", "deny")
         }
+        self.permitting = self._judging["permit"].observe
+        """Times a permit, in seconds."""
+        self.denying = self._judging["deny"].observe
         self._first_byte: dict[str, Times] = {}
         self._opened: dict[str, int] = {}
 
-    def request(self, endpoint: str, effect: str, reason: str, model: str, status: int) -> None:
+    def request(self, labels: Labels) -> None:
         """Count a request that was answered."""
-        self._requests[endpoint, effect, reason, model, status] += 1
-
-    def denied(self, places: tuple[str, ...]) -> None:
-        """Count where a denied request came from."""
-        self._places[places] += 1
-
-    def judged(self, permitted: bool, seconds: float) -> None:
-        """Time a decision."""
-        self._judging["permit" if permitted else "deny"].observe(seconds)
+        self._requests[labels] += 1
 
     def first_byte(self, upstream: str, seconds: float) -> None:
         """Time an upstream."""
@@ -99,16 +109,18 @@ class Metrics:
         for upstream, count in opened.items():
             OPENED.labels(upstream).inc(count - self._opened.get(upstream, 0))
         self._opened = dict(opened)
+        for told in self.told:
+            times, told.times = told.times, 0
+            self._requests[told.labels] += times
+            place = country_of(told.places[0]) if len(told.places) == 1 else "unknown"
+            DENIED_PLACES.labels(place).inc(times)
         for labels, count in self._requests.items():
             REQUESTS.labels(*labels[:4], str(labels[4])).inc(count)
         for pair, count in self._outcomes.items():
             OUTCOMES.labels(*pair).inc(count)
-        for places, count in self._places.items():
-            place = country_of(places[0]) if len(places) == 1 else "unknown"
-            DENIED_PLACES.labels(place).inc(count)
-        for times in (*self._judging.values(), *self._first_byte.values()):
-            times.flush()
+        for timed in (*self._judging.values(), *self._first_byte.values()):
+            timed.flush()
         self._requests.clear()
         self._outcomes.clear()
-        self._places.clear()
+        self.told.clear()
         IN_HAND.set(in_hand)

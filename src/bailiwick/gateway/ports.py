@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from bailiwick.gateway.quotas import Quotas
-from bailiwick.pipeline import Arrangement, Asked, Judged, Outcome, Pending
+from bailiwick.pipeline import Alike, Arrangement, Asked, Judged, Outcome, Pending
 from bailiwick.policy import Refusal as RefusalStyle
 
 
 class Judge(Protocol):
     """One request: locate, assemble, decide, record."""
 
-    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
-        """Judge a request: a deny stands at once, a permit when its record is durable."""
+    def judge_now(
+        self, asked: Asked, at: datetime, size: int = 0, alike: Alike | None = None
+    ) -> Judged | Pending:
+        """Judge a request of so many bytes: a deny stands at once, a permit when it is durable."""
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request, once."""

@@ -7,7 +7,7 @@ from typing import Any
 from bailiwick.decision import Obligations
 from bailiwick.front import Refused
 from bailiwick.gateway import models, obligations
-from bailiwick.gateway.body import inspect, is_shallow, parse, refuse_repeats
+from bailiwick.gateway.body import read, refuse_repeats
 from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
 from bailiwick.gateway.identity import check_name, check_query, model_named
 from bailiwick.gateway.options import Limits
@@ -57,11 +57,9 @@ def read_request(
         raise Refused("method_not_allowed", "this path takes POST")
     if query:
         check_query(query, endpoint.query)
-    body = parse(raw, limits)
+    body = read(raw, limits)
     refuse_repeats(raw, body)
     name = model_named(body, headers)
-    if not is_shallow(raw, limits):
-        inspect(body, limits)
     features = endpoint.features(body)
     return Reading(name, endpoint.action, features, endpoint.dialect, body, endpoint, len(raw))
 

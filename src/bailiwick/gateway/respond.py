@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from bailiwick.decision import Decision, Reason, reason_in_words
-from bailiwick.front import Refused, Reply, Written
+from bailiwick.front import Refused, Reply
 from bailiwick.pipeline import END_USER_HEADER, EndUserInvalid, Judged, Unauthenticated
 from bailiwick.places import name_of
 from bailiwick.policy import Refusal as RefusalStyle
@@ -136,26 +136,31 @@ def unauthenticated(error: Unauthenticated) -> Refused:
 
 def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:
     """Answer a deny as the policy wants it worded."""
-    body = _denial(judged, style, dialect).body.replace(_SOME_ID, judged.id.encode())
+    body = about(_denial(judged, style, dialect), judged.id)
     return Reply(style.status, _denial_headers(judged.id, style), body)
 
 
-def denial_written(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
-    """Answer a deny in the same way, in few steps."""
-    id_ = judged.id.encode()
-    _, lines, some = _denial(judged, style, dialect)
-    body = some.replace(_SOME_ID, id_)
-    length = b"content-length: %d\r\n" % len(body)
-    return Written(style.status, lines.replace(_SOME_ID, id_) + length, body)
+def denial_text(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
+    """Write what follows the first lines of such an answer, to be made somebody's by ``about``."""
+    body = _denial(judged, style, dialect)
+    headers = [*_denial_headers(_SOME_ID, style), ("content-length", str(len(body)))]
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"{lines}\r\n".encode("latin-1") + body
 
 
-_SOME_ID: Final = b"dec_00000000000000000000000000000000"
+def about(text: bytes, id_: str) -> bytes:
+    """Put the id of a decision into what was written about its like."""
+    return text.replace(_SOME_ID_BYTES, id_.encode())
+
+
+_SOME_ID: Final = "dec_00000000000000000000000000000000"
+_SOME_ID_BYTES: Final = _SOME_ID.encode()
 _MOST_DENIALS: Final = 1024
-_denials: dict[tuple[int, int, str, tuple[str, ...]], tuple[Decision, RefusalStyle, Written]] = {}
-"""Answers, but for the id; what is kept here keeps its place in memory, and so its number."""
+_denials: dict[tuple[int, int, str, tuple[str, ...]], tuple[Decision, RefusalStyle, bytes]] = {}
+"""Bodies, but for the id; what is kept here keeps its place in memory, and so its number."""
 
 
-def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
+def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
     """Write a deny, with another id. Those of one decision differ by the place only."""
     decision = judged.decision
     key = (id(decision), id(style), dialect, judged.located.places if judged.located else ())
@@ -163,11 +168,8 @@ def _denial(judged: Judged, style: RefusalStyle, dialect: str) -> Written:
     if found is None:
         if len(_denials) >= _MOST_DENIALS:
             _denials.clear()
-        some = judged._replace(id=_SOME_ID.decode())
-        body = _write_denial(some, style, dialect)
-        headers = _denial_headers(some.id, style)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
-        found = _denials[key] = (decision, style, Written(style.status, lines, body))
+        body = _write_denial(judged._replace(id=_SOME_ID), style, dialect)
+        found = _denials[key] = (decision, style, body)
     return found[2]
 
 

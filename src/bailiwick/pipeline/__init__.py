@@ -1,5 +1,6 @@
 """One request: locate, assemble, decide, record."""
 
+from bailiwick.pipeline.alike import Alike
 from bailiwick.pipeline.assemble import account_facts, location_facts, request_facts
 from bailiwick.pipeline.end_users import HEADER as END_USER_HEADER
 from bailiwick.pipeline.layers import Layers
@@ -20,7 +21,8 @@ from bailiwick.pipeline.values import (
 from bailiwick.pipeline.world import ROUTE, ClientRules, Parts, Route, World
 
 __all__ = [
-    "Arrangement", "Asked", "Judged", "Outcome", "Pending", "Unauthenticated", "Unavailable",
+    "Alike", "Arrangement", "Asked", "Judged", "Outcome", "Pending",
+    "Unauthenticated", "Unavailable",
     "END_USER_HEADER", "EndUser", "EndUserInvalid",
     "Pipeline", "World", "ClientRules", "Parts", "Route", "ROUTE",
     "ABOUT_ACCOUNTS", "Answer", "Background", "Bench", "Question",

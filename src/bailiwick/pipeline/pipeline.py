@@ -11,7 +11,9 @@ from typing import Any, Final, Protocol
 from bailiwick.accounts import AccountView, Attester
 from bailiwick.alternatives import Needs, fit
 from bailiwick.audit import AuditUnavailable, Event, canonical, reread
+from bailiwick.decision import Effect
 from bailiwick.location import ClientAddress, Invalid, Located
+from bailiwick.pipeline.alike import Alike
 from bailiwick.pipeline.answers import answers_events
 from bailiwick.pipeline.end_users import EndUsers
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
@@ -46,6 +48,12 @@ class Accounts(Protocol):
     def by_key(self, presented: str, at: datetime) -> AccountView | None:
         """Find the account of a key."""
 
+    def digest(self, presented: str) -> bytes | None:
+        """Give what a key is found by, for as long as the process runs."""
+
+    def by_digest(self, digest: bytes, at: datetime) -> AccountView | None:
+        """Find the account of a key that was digested before."""
+
     def by_id(self, account: str, at: datetime) -> AccountView | None:
         """Find an account by its id."""
 
@@ -63,13 +71,16 @@ class Accounts(Protocol):
 class Recording(Protocol):
     """The audit log, as far as it is needed here."""
 
-    def append(self, event: Event, raw: Mapping[str, str] | None = None) -> Any:
-        """Queue a record; its receipt has ``durable()``."""
+    def append(
+        self, event: Event, raw: Mapping[str, str] | None = None, at: datetime | None = None
+    ) -> Any:
+        """Queue a record; its receipt has ``durable()``. ``at``: when it was, if not now."""
 
     def append_nowait(
         self,
         event: Event,
         raw: Mapping[str, str] | None = None,
+        at: datetime | None = None,
         *,
         late: bool = False,
     ) -> None:
@@ -93,12 +104,15 @@ class Pipeline:
         ``keep_raw``: addresses go to the audit log's erasable store.
         """
         self._accounts = accounts
+        self._by_digest = accounts.by_digest if accounts is not None else _nobody
         self._end_users = EndUsers(accounts)
         self._audit = audit
         self._clients = Clients(names)
         self._anonymous = anonymous
         self._keep_raw = keep_raw
         self._scene: Scene | None = None
+        self.arranges = False
+        """Whether the policy has anything in place of a model."""
         self.unguarded = 0
         """Permits of models that are not controlled, given before their record was durable."""
         self.lost = 0
@@ -114,6 +128,7 @@ class Pipeline:
     def use(self, world: World) -> None:
         """Judge by another world from now on. Requests under way keep theirs."""
         self._scene = Scene(world, self._clients)
+        self.arranges = bool(world.table.policy.fallbacks)
 
     async def judge(self, asked: Asked, at: datetime) -> Judged:
         """Judge a request. The record of a permit is durable when this returns.
@@ -123,15 +138,22 @@ class Pipeline:
         verdict = self.judge_now(asked, at)
         return verdict if isinstance(verdict, Judged) else await verdict.durable()
 
-    def judge_now(self, asked: Asked, at: datetime) -> Judged | Pending:
+    def judge_now(
+        self, asked: Asked, at: datetime, size: int = 0, alike: Alike | None = None
+    ) -> Judged | Pending:
         """Judge a request without waiting: a deny stands at once, a permit once it is durable.
 
-        Raises ``Unauthenticated`` and ``Unavailable``.
+        ``size``: bytes of the body. ``alike``: what others that asked the same were told; what this
+        one is told is put there. Raises ``Unauthenticated`` and ``Unavailable``.
         """
         began = time.perf_counter_ns()
         scene = self._scene
         if scene is None:
             raise Unavailable("not_ready")
+        if alike is not None and alike.scene is scene and alike.since <= at < alike.until:
+            digest = alike.digest
+            if digest is None or self._by_digest(digest, at) is alike.account:
+                return self._judge_again(alike, scene, at, size, began)
         account = self.identify(asked.key, at)
         end_user = self._end_users.find(asked.headers, asked.named, account, at)
         caller = scene.caller(asked, at)
@@ -142,19 +164,57 @@ class Pipeline:
             decision_id(at), decision, answer.model, account, caller.located, decision.revision,
             answer.controlled, answer.layer, end_user,
         )  # fmt: skip
-        permitted = decision.permitted
-        if permitted and answer.controlled and account is not None:
-            self._check_fresh()
-        if permitted and scene.world.table.approvals:
-            self.used.update(scene.world.table.approvals.intersection(decision.determining))
         beside = None
         if scene.world.shadow is not None and caller.located is not None:
             beside = _beside(scene.world.shadow, caller.located, asked, at, judged)
-        latency_us = (time.perf_counter_ns() - began) // 1000
         build = scene.build(asked, at)
         attested = self._attested(end_user, account, at)
-        event = answer.written(judged, asked, caller, build, latency_us, attested, beside)
-        return self._record(judged, event, self._raw(caller.client))
+        text = answer.text(account, caller, build, attested, beside)
+        if alike is not None and end_user is None and not self._keep_raw:
+            self._learn(alike, scene, asked, judged, text, answer.counts, at)
+        raw = self._raw(caller.client)
+        return self._stand(judged, scene, text, size if answer.counts else None, at, began, raw)
+
+    def _judge_again(
+        self, alike: Alike, scene: Scene, at: datetime, size: int, began: int
+    ) -> Judged | Pending:
+        """Judge a request as others that ask the same were judged in the same circumstances."""
+        judged = _new(Judged, (decision_id(at), *alike.found))
+        return self._stand(judged, scene, alike.text, size if alike.counts else None, at, began)
+
+    def _learn(
+        self, alike: Alike, scene: Scene, asked: Asked, judged: Judged, text: bytes, counts: bool,
+        at: datetime,
+    ) -> None:  # fmt: skip
+        alike.scene, alike.account, alike.found = scene, judged.account, judged[1:]
+        alike.since, alike.until = scene.span(at)
+        alike.text, alike.counts, alike.told = text, counts, None
+        if asked.key is not None and self._accounts is not None:
+            alike.digest = self._accounts.digest(asked.key)
+
+    def _stand(
+        self, judged: Judged, scene: Scene, text: bytes, counted: int | None, at: datetime,
+        began: int, raw: Mapping[str, str] | None = None,
+    ) -> Judged | Pending:  # fmt: skip
+        """Put a decision on record; ``counted``: the bytes that came in, if its record says so.
+
+        A permit waits for its record, and a controlled model depends on it.
+        """
+        decision, id_ = judged.decision, judged.id.encode()
+        latency_us = (time.perf_counter_ns() - began) // 1000
+        unique = (id_, latency_us) if counted is None else (counted, id_, latency_us)
+        if decision.effect is not Effect.PERMIT:
+            self._later(text % unique, raw, at)
+            return judged
+        if judged.controlled and judged.account is not None:
+            self._check_fresh()
+        if scene.world.table.approvals:
+            self.used.update(scene.world.table.approvals.intersection(decision.determining))
+        event = text % unique
+        try:
+            return _Permit(self, judged, event, raw, self._audit.append(event, raw, at))
+        except AuditUnavailable:
+            return self.unrecorded(judged, event, raw)
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
         """Say what the policy has in place of the model asked for; ``None``: nothing."""
@@ -175,7 +235,7 @@ class Pipeline:
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request."""
-        self._later(outcome_event(judged, outcome), None)
+        self._later(outcome_event(judged, outcome))
 
     def bench(self, background: Background, at: datetime) -> Bench:
         """Prepare to answer questions about one background. Raises ``Unavailable``."""
@@ -254,7 +314,7 @@ class Pipeline:
         ]
         if not permits:
             for event in events:
-                self._later(event, None)
+                self._later(event)
             return
         controlled = any(bench.world.controlled(one.model) for bench, one in permits)
         if controlled and any(bench.account for bench, _ in permits):
@@ -336,17 +396,7 @@ class Pipeline:
             return None
         return {"address": client.address}
 
-    def _record(self, judged: Judged, event: Event, raw: dict[str, str] | None) -> Judged | Pending:
-        """Put a decision on record; a permit waits for it, and a controlled model depends on it."""
-        if not judged.decision.permitted:
-            self._later(event, raw)
-            return judged
-        try:
-            return _Permit(self, judged, event, raw, self._audit.append(event, raw))
-        except AuditUnavailable:
-            return self.unrecorded(judged, event, raw)
-
-    def unrecorded(self, judged: Judged, event: Event, raw: dict[str, str] | None) -> Judged:
+    def unrecorded(self, judged: Judged, event: Event, raw: Mapping[str, str] | None) -> Judged:
         """Say what a permit is worth whose record cannot be kept now."""
         if judged.controlled:
             raise Unavailable("audit_unavailable") from None
@@ -355,10 +405,12 @@ class Pipeline:
         self._later({**told, "late": True}, raw)
         return judged
 
-    def _later(self, event: Event, raw: dict[str, str] | None) -> None:
+    def _later(
+        self, event: Event, raw: Mapping[str, str] | None = None, at: datetime | None = None
+    ) -> None:
         """Record what stands whether or not it is recorded."""
         try:
-            self._audit.append_nowait(event, raw, late=True)
+            self._audit.append_nowait(event, raw, at, late=True)
         except AuditUnavailable as error:
             self.lost += 1
             kind = (reread(event) if isinstance(event, bytes) else event)["kind"]
@@ -375,7 +427,7 @@ class _Permit:
         pipeline: Pipeline,
         judged: Judged,
         event: Event,
-        raw: dict[str, str] | None,
+        raw: Mapping[str, str] | None,
         receipt: Any,
     ) -> None:
         self.pipeline = pipeline
@@ -410,6 +462,14 @@ class _Permit:
     def abandon(self) -> None:
         """Take note that whoever asked has left."""
         self.pipeline.outcome(self.judged, CLIENT_LEFT)
+
+
+_new = tuple.__new__
+
+
+def _nobody(digest: bytes, at: datetime) -> None:
+    """Find no account, as there are none."""
+    del digest, at
 
 
 def _client(world: World, asked: Asked) -> ClientAddress | Invalid:

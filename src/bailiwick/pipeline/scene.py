@@ -36,11 +36,11 @@ _BLANKS: Final = {
     "address_from": b"%b",
     "build": b"%b",
     "cell": b"%b",
-    "bytes_in": b"%d",
+    "bytes_in": b"%b",
     "end_user": b"%b",
     "id": b'"%b"',
     "key": b"%b",
-    "latency_us": b"%d",
+    "latency_us": b"%b",
     "shadow": b"%b",
 }
 _Value = TypeVar("_Value")
@@ -87,34 +87,38 @@ class Answer(NamedTuple):
     controlled: bool
     layer: str
     form: bytes
-    """The record, with blanks."""
+    """The record, with blanks, and with each ``%`` written so that two fillings leave it."""
     counts: bool
     """Whether the record says how many bytes came in: of a deny that is answered at once."""
 
-    def written(
+    def text(
         self,
-        judged: Judged,
-        asked: Asked,
+        account: AccountView | None,
         caller: Caller,
         build: bytes,
-        latency_us: int,
         end_user: bytes | None,
         shadow: bytes | None,
     ) -> bytes:
-        """Fill the record in for one request; the blanks are in the order of their names."""
-        account = judged.account
+        """Write the record but for what only one request has, to be filled in by ``%``: how many
+        bytes came in, if it ``counts``; its id; and how long it took, in us.
+        """
         if account is None:
             who = key = b"null"
         else:
-            who = name_written(account.id)
-            key = name_written(account.key_id)
-        where = (caller.address, caller.address_from, build)
-        cell = (caller.cell,) if end_user is None else (caller.cell, end_user)
-        id_ = judged.id.encode()
-        beside = () if shadow is None else (shadow,)
-        if self.counts:
-            return self.form % (who, *where, asked.bytes_in, *cell, id_, key, latency_us, *beside)
-        return self.form % (who, *where, *cell, id_, key, latency_us, *beside)
+            who, key = name_written(account.id), name_written(account.key_id)
+        values = (who, caller.address, caller.address_from, build, caller.cell, key)
+        who, address, source, build, cell, key = map(_kept, values)
+        counted = (b"%d",) if self.counts else ()
+        attested = () if end_user is None else (_kept(end_user),)
+        beside = () if shadow is None else (_kept(shadow),)
+        return self.form % (
+            who, address, source, build, *counted, cell, *attested, b"%b", key, b"%d", *beside
+        )  # fmt: skip
+
+
+def _kept(value: bytes) -> bytes:
+    """Write a value so that another filling leaves it as it is."""
+    return value.replace(b"%", b"%%")
 
 
 class Scene:
@@ -148,6 +152,13 @@ class Scene:
             found = _remember(callers, 2 * MOST, key, self._caller(asked, at))
         return found
 
+    def span(self, at: datetime) -> tuple[datetime, datetime]:
+        """Give since when (included) and until when (not) all that is found now holds."""
+        spans = [self._term[:2], self.world.table.span(at)]
+        if self.world.shadow is not None:
+            spans.append(self.world.shadow.table.span(at))
+        return max(since for since, _ in spans), min(until for _, until in spans)
+
     def build(self, asked: Asked, at: datetime) -> bytes:
         """Stand in for the client's program, as a record writes it; names change at midnight."""
         named = asked.named
@@ -173,7 +184,7 @@ class Scene:
         at: datetime,
     ) -> Answer:
         """Decide; the same facts have the same answer, so it is kept."""
-        wanted = (asked[3:11], asked.bytes_in is None, said)
+        wanted = (asked[3:12], said)
         wish = self._wishes.get(wanted)
         if wish is None:
             wish = _remember(self._wishes, MOST, wanted, self._wish(asked, said))
@@ -243,11 +254,11 @@ class Scene:
             event["shadow"] = None
         if wish.attested:
             event["end_user"] = None
-        counts = asked.bytes_in is not None and not decision.permitted
+        counts = asked.answers and not decision.permitted
         if counts:
             event.update(refused_fields(self.world.table.policy.refusal.status, 0))
         return Answer(
-            decision, wish.model, wish.controlled, verdict.layer, form(event, _BLANKS), counts
+            decision, wish.model, wish.controlled, verdict.layer, form(event, _BLANKS, 2), counts
         )
 
     def _verdict(self, caller: Caller, accounts: Part, wish: _Wish, at: datetime) -> Verdict:

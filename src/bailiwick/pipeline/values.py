@@ -33,8 +33,8 @@ class Asked(NamedTuple):
     """The header in which this asker names the client; ``None``: as everybody else."""
     fallback_from: str | None = None
     """Catalogue id of the model that was wanted, if this one is to answer in its place."""
-    bytes_in: int | None = None
-    """Bytes of the body; ``None``: whoever asks is not the one who answers the caller."""
+    answers: bool = False
+    """Whether whoever asks tells the caller of a deny, and nothing else becomes of it."""
     named: Mapping[str, str] | None = None
     """``headers`` by name, if no name is given twice; ``None``: look through all of them."""
 
@@ -153,26 +153,27 @@ class Unavailable(Exception):
 
 def decision_id(at: datetime) -> str:
     """Make an id that nobody can guess and that sorts by time (to the millisecond)."""
-    return f"dec_{int(at.timestamp() * 1000):012x}{_random.take().hex()}"
+    return f"dec_{int(at.timestamp() * 1000):012x}{_random.take()}"
 
 
 class _Random:
-    """Random bytes of the system, fetched for many ids at a time: asking costs more than an id."""
+    """Random digits of the system, fetched for many ids at a time: asking costs more than an id."""
 
-    SIZE, MANY = 10, 400
+    DIGITS, MANY = 20, 400
 
     def __init__(self) -> None:
-        self._left: list[bytes] = []
+        self._left: list[str] = []
         os.register_at_fork(after_in_child=self._left.clear)  # two processes never share any
 
-    def take(self) -> bytes:
-        """Take some that nobody had before; any thread may."""
+    def take(self) -> str:
+        """Take hexadecimal digits that nobody had before; any thread may."""
         try:
             return self._left.pop()
         except IndexError:
-            fetched = os.urandom(self.SIZE * self.MANY)
-            self._left += [fetched[at : at + 10] for at in range(self.SIZE, len(fetched), 10)]
-            return fetched[: self.SIZE]
+            size = self.DIGITS
+            fetched = os.urandom(size // 2 * self.MANY).hex()
+            self._left += [fetched[at : at + size] for at in range(size, len(fetched), size)]
+            return fetched[:size]
 
 
 _random = _Random()

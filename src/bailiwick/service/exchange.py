@@ -57,7 +57,7 @@ class Exchange:
 
     # -- what the connection says --------------------------------------------------------------
 
-    def open(self, head: Head) -> Refused | None:
+    def open(self, head: Head, length: int | None) -> Refused | None:
         """Take the head; returns why the question is refused, if it shows already."""
         self.head = head
         path, service = head.path, self._service
@@ -76,11 +76,11 @@ class Exchange:
             )
         except NotAnswered as problem:
             return problem
-        if self.where == FORWARD and head.length != 0:
+        if self.where == FORWARD and length != 0:
             return _UNREAD
         if self.where == OTHER:
             return NotAnswered("path_unknown", "there is nothing at this path")
-        if head.length is not None and head.length > limits.body_bytes:
+        if length is not None and length > limits.body_bytes:
             return too_large(limits.body_bytes)
         return None if self.where in _ASKED_BY_PROXIES else _check_method(head, "POST")
 

@@ -1,0 +1,100 @@
+"""What the gateway makes of the head of a request. Requests with the same head share it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from bailiwick.front import NO_HEAD, Head, Refused
+from bailiwick.gateway.body import SHORT
+from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
+from bailiwick.gateway.identity import check_query, key_presented, model_named
+from bailiwick.pipeline import Alike, Asked
+
+MOST_ASKED: Final = 16
+"""Questions that are remembered beside one head."""
+
+
+class Question(NamedTuple):
+    """What is asked, and what others that asked the same were told."""
+
+    asked: Asked
+    alike: Alike
+
+
+class Meaning:
+    """What a head means."""
+
+    __slots__ = ("_denied", "_head", "_questions", "_raw", "dialect", "endpoint", "key", "refused")
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._questions: dict[tuple[str, str, frozenset[str]], Question] = {}
+        self._denied: Question | None = None
+        self._raw = b""
+        """The body that asked it."""
+        self.endpoint: Endpoint | None = ENDPOINTS.get(head.path)
+        """``None``: it is about the models that there are."""
+        self.dialect = dialect_of(head.path, head.headers)
+        self.key: str | None = None
+        self.refused = self._why_refused()
+        """Why such requests are refused, if the head alone says so."""
+
+    def _why_refused(self) -> Refused | None:
+        head, endpoint = self._head, self.endpoint
+        if head.headers.get("content-encoding", "identity").lower() != "identity":
+            return Refused("content_encoding", "send the body without `content-encoding`")
+        if endpoint is None and not _is_about_models(head.path):
+            return Refused("path_unknown", "there is nothing at this path")
+        method = "GET" if endpoint is None else "POST"
+        if head.method != method:
+            return Refused("method_not_allowed", f"this path takes {method}")
+        try:
+            if endpoint is not None and head.query:
+                check_query(head.query, endpoint.query)
+            self.key = key_presented(head.headers)
+        except Refused as refused:
+            return refused.with_traceback(None)
+        return None
+
+    def question(self, peer: str, body: Mapping[str, Any], features: frozenset[str]) -> Question:
+        """Say what such a request asks with a body. Raises ``Refused``."""
+        name, endpoint = body.get("model"), self.endpoint
+        if type(name) is str:
+            found = self._questions.get((peer, name, features))
+            if found is not None:
+                return found
+        name = model_named(body, self._head.headers)
+        assert endpoint is not None  # noqa: S101 - only who has one takes a body
+        if len(self._questions) >= MOST_ASKED:
+            self._questions.clear()
+        found = Question(self.asked(peer, endpoint.action, name, features), Alike())
+        self._questions[peer, name, features] = found
+        return found
+
+    def denied_before(self, peer: str, raw: bytes | bytearray) -> Question | None:
+        """Say what such a request asks with a body, if the last one that was denied is the same."""
+        if raw != self._raw:
+            return None
+        found = self._denied
+        return found if found is not None and found.asked.peer == peer else None
+
+    def remember_denied(self, question: Question, raw: bytes | bytearray) -> None:
+        """Remember what was denied: many who are refused ask again, in the same words."""
+        if len(raw) <= SHORT:
+            self._denied, self._raw = question, bytes(raw)
+
+    def asked(self, peer: str, action: str, model: str | None, features: frozenset[str]) -> Asked:
+        """Say what is asked, for whoever judges."""
+        head = self._head
+        return Asked(
+            peer, head.lines, self.key, model, action, features, self.dialect, head.path,
+            answers=True,
+            named=head.headers if len(head.headers) == len(head.lines) else None,
+        )  # fmt: skip
+
+
+def _is_about_models(path: str) -> bool:
+    return path == MODELS_PATH or path.startswith(MODELS_PATH + "/")
+
+
+NO_MEANING: Final = Meaning(NO_HEAD)
+"""Of a head that is not understood."""
