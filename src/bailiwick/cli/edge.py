@@ -45,6 +45,7 @@ Token = Annotated[
 Models = Annotated[
     bool, typer.Option(help="Refuse models natively where the edge can read them cheaply.")
 ]
+Log = Annotated[bool, typer.Option(help="Log what the edge refuses by itself, a line for each.")]
 OwnPaths = Annotated[
     list[str] | None,
     typer.Option(
@@ -168,6 +169,7 @@ def _command(edge: Edge) -> Callable[..., None]:
         token_file: Token = None,
         max_body: Body = DEFAULTS.body_bytes,
         models: Models = DEFAULTS.models,
+        log: Log = DEFAULTS.log,
         action: OwnPaths = None,
         config: Config = None,
         at: At = None,
@@ -184,6 +186,7 @@ def _command(edge: Edge) -> Callable[..., None]:
             token_file=token_file,
             body_bytes=max_body,
             models=models,
+            log=log,
             actions=_actions(edge, action or [], service),
             config=config,
             at=at,

@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import IPv6Address
+from typing import Final
 
 from bailiwick.location import Everywhere, MmdbWriter, Runs
 from bailiwick.targets.edge.plan import ALL, ASK, Plan
+
+IPV6: Final = "6"
+"""Ends the word of an IPv6 address in the database, as Envoy's log has no other way to tell."""
 
 
 def blocks_of(made: Plan, ground: Everywhere) -> Iterator[tuple[str, str]]:
@@ -57,9 +61,11 @@ def database(made: Plan, ground: Everywhere, built_at: datetime) -> bytes:
     A reader takes a database of any other shape for an empty one, and says nothing.
     """
     writer = MmdbWriter("GeoIP2-Country", built_at, "Bailiwick: where the edge refuses")
+    v4, v6 = _merged(made, ground)
     words = [marked(made, name) for name in made.sets]
+    words += [word and f"{word}{IPV6}" for word in words]
     records = [{"country": {"iso_code": one}} if one else None for one in words]
-    writer.insert_runs(*_merged(made, ground), records)
+    writer.insert_runs(v4, v6.renumbered([*range(len(made.sets), len(words))]), records)
     return writer.to_bytes()
 
 

@@ -104,7 +104,7 @@ def _nginx(made: Plan, ground: Everywhere, at: datetime, options: EdgeOptions) -
     files = {
         "nginx.conf": nginx.main(made, options),
         "bailiwick-http.conf": nginx.http(made, options),
-        "bailiwick-server.conf": nginx.server(made, options, f"{options.folder}/{nginx.LOG}"),
+        "bailiwick-server.conf": nginx.server(made, options, nginx.log_file(options)),
         nginx.SELFTEST: nginx.server(made, options),
         "bailiwick-token.conf": nginx.token(options.token),
         nginx.REFUSED: nginx.blocks_file(blocks_of(made, ground)),

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bailiwick.policy import Refusal
 from bailiwick.targets.edge import pages
+from bailiwick.targets.edge.addresses import IPV6
 from bailiwick.targets.edge.options import MODEL_HEADERS, MODELS_PATH, EdgeOptions, split
 from bailiwick.targets.edge.plan import ALL, ModelClass, Plan
 
@@ -101,6 +102,7 @@ def clusters(options: EdgeOptions) -> list[dict[str, Any]]:
 def _listener(
     name: str, listen: str, made: Plan, options: EdgeOptions, database: str, *, selftest: bool
 ) -> dict[str, Any]:
+    reads = _reads(made, options)
     manager = {
         "@type": _MANAGER,
         "stat_prefix": name,
@@ -110,8 +112,8 @@ def _listener(
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "route_config": {"virtual_hosts": [_host(options, selftest)]},
-        "local_reply_config": _replies(made, _reads(made, options)),
-        **({} if selftest else {"access_log": [_log(made)]}),
+        "local_reply_config": _replies(made, reads),
+        **({"access_log": _logs(made, reads)} if options.log and not selftest else {}),
         "http_filters": _filters(made, options, database),
     }
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
@@ -209,8 +211,12 @@ def _rbac(policies: dict[str, Any]) -> dict[str, Any]:
 
 def _everything() -> dict[str, Any]:
     """Refuse whoever comes from where nothing is available."""
-    principal = {"header": {"name": COUNTRY, "string_match": {"exact": ALL}}}
-    return {"permissions": [{"any": True}], "principals": [principal]}
+    principals = [{"header": _country(ALL)}, {"header": _country(f"{ALL}{IPV6}")}]
+    return {"permissions": [{"any": True}], "principals": principals}
+
+
+def _country(word: str) -> dict[str, Any]:
+    return {"name": COUNTRY, "string_match": {"exact": word}}
 
 
 def _models(one: ModelClass) -> dict[str, Any]:
@@ -340,14 +346,16 @@ def _replies(made: Plan, reads: bool) -> dict[str, Any]:
     link = pages.link(made.refusal)
     blocked_by = {"link": _verbatim(link)} if link else {}
     style = _verbatim_all(made.refusal)
-    refused = _mapper(_status(403), pages.refused(style, _ID), **blocked_by)
-    unread = _mapper(_said_unread(), pages.unreadable(_ID))
+    seen = {"header_filter": {"header": {"name": COUNTRY, "present_match": True}}}
+    refused = _mapper(_and(seen, _status(403)), pages.refused(style, _ID), **blocked_by)
+    unread = _mapper(_and(seen, _said_unread()), pages.unreadable(_ID))
     return {
         "mappers": [
-            _mapper(_and(_status(503), _flag("UAEX")), pages.down(_ID)),
-            {"filter": _flag("UAEX")},
+            # What is most, first; the filter's header is there only until it has refused nothing.
             *([{**unread, "status_code": 400}] if reads else []),
             {**refused, "status_code": made.refusal.status},
+            _mapper(_and(_status(503), _flag("UAEX")), pages.down(_ID)),
+            {"filter": _flag("UAEX")},
             _mapper(_status(413), pages.too_large(_ID)),
         ]
     }
@@ -375,25 +383,37 @@ def _verbatim_all(style: Refusal) -> Refusal:
     return replace(style, appeal=_verbatim(style.appeal) if style.appeal else None)
 
 
-def _log(made: Plan) -> dict[str, Any]:
-    """Log what Envoy refuses by itself: only then the geoip filter's header is still there."""
-    seen = {"header_filter": {"header": {"name": COUNTRY, "present_match": True}}}
-    refused = {"or_filter": {"filters": [_status(made.refusal.status), _status(400)]}}
+def _logs(made: Plan, reads: bool) -> list[dict[str, Any]]:
+    """Log what Envoy refuses by itself: only then the geoip filter's header is still there.
+
+    It cuts addresses of both kinds to one length, so there is a log of each.
+    """
+    some = [{"suffix": "."}, {"suffix": f".{IPV6}"}] if reads else [None, None]
+    kinds = zip((ALL, f"{ALL}{IPV6}"), some, (24, 48), strict=True)
+    return [_log(made, word, ending, bits) for word, ending, bits in kinds]
+
+
+def _log(made: Plan, word: str, ending: dict[str, str] | None, bits: int) -> dict[str, Any]:
+    seen: dict[str, Any] = {"header_filter": {"header": _country(word)}}
+    if ending:
+        some = {"header_filter": {"header": {"name": COUNTRY, "string_match": ending}}}
+        refused = {"or_filter": {"filters": [_status(made.refusal.status), _status(400)]}}
+        seen = {"or_filter": {"filters": [seen, _and(some, refused)]}}
     line = {
         "id": _ID,
         "at": "%START_TIME%",
-        "address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)%",
+        "address": f"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT({bits})%",
         "method": "%REQ(:METHOD)%",
         "path": "%PATH(NQ):200%",
-        "model": f"%DYNAMIC_METADATA({_READ}:model):200%",
-        "set": f"%REQ({COUNTRY})%",
+        **({"model": f"%DYNAMIC_METADATA({_READ}:model):200%"} if ending else {}),
+        "set": f"%REQ({COUNTRY})%" if ending else ALL,
         "status": "%RESPONSE_CODE%",
         "revision": made.revision[:12],
     }
     kind = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
     return {
         "name": "envoy.access_loggers.stdout",
-        "filter": _and(seen, refused),
+        "filter": seen,
         "typed_config": {"@type": kind, "log_format": {"json_format": line}},
     }
 

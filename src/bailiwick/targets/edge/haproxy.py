@@ -100,8 +100,7 @@ defaults
     option http-buffer-request
 frontend models
     bind {options.listen}
-    log global
-    log-format {_log_line(made)}
+{_logging(made) if options.log else ""}\
 {trust}{rules()}\
     http-response set-header x-bailiwick-decision %[var(txn.bailiwick_decision)] \
 if {{ var(txn.bailiwick_decision) -m found }}
@@ -131,6 +130,10 @@ def _answer(status: int, folder: str, page: str, link: str | None = None) -> str
 def _verbatim(text: str) -> str:
     """Keep HAProxy from seeing a format in a text."""
     return text.replace("%", "%%")
+
+
+def _logging(made: Plan) -> str:
+    return f"    log global\n    log-format {_log_line(made)}\n"
 
 
 def _log_line(made: Plan) -> str:

@@ -23,12 +23,15 @@ REFUSED: Final = "refused.geo"
 PERMITTED: Final = "@bailiwick_permitted"
 _ID: Final = "$bailiwick_id"
 """What names a refusal of nginx's own."""
-_NEW_ID: Final = "edge_$pid-$connection-$connection_requests-$msec"
-"""Nothing else costs as little: `$request_id` is random. It is set once, as the time goes on."""
+_NEW_ID: Final = "edge_$connection-$connection_requests-$msec"
+"""Workers and reloads count connections together, and a restart has another time. Nothing else
+costs as little: `$request_id` is random. A map makes it once, as the time goes on."""
 _GIVEN: Final = "$bailiwick_x_bailiwick_decision"
 """What names the service's."""
 ACTIONS: Final = "bailiwick-actions.conf"
 LOG: Final = "refusals.log"
+_REFUSE: Final = "bailiwick_refuse"
+"""Variable that says whether nginx refuses by itself."""
 SELFTEST: Final = "bailiwick-selftest.conf"
 _OURS: Final = ("X-Bailiwick-Model", "X-Bailiwick-Features", "X-Bailiwick-Action")
 """Headers that no client may write."""
@@ -96,7 +99,19 @@ geo $bailiwick_set {{
     default "";
     include {options.folder}/{REFUSED};
 }}
-{_models(made) if options.models and made.classes else ""}\
+{_models(made) if _names_models(made, options) else ""}\
+map "" {_ID} {{ default {_NEW_ID}; }}
+{_logging(made, options) if options.log else ""}\
+{service if options.service else ""}\
+upstream bailiwick_models {{
+    server {options.upstream};
+    keepalive 64;
+}}
+"""
+
+
+def _logging(made: Plan, options: EdgeOptions) -> str:
+    return f"""\
 # Refusals of nginx's own are logged with the network of the address, not the address.
 map $remote_addr $bailiwick_network {{
     default "";
@@ -104,12 +119,7 @@ map $remote_addr $bailiwick_network {{
     "~^([0-9a-f]+:[0-9a-f]+:[0-9a-f]+):" $1::/48;
     "~^([0-9a-f]+(:[0-9a-f]+)?)::" $1::/48;
 }}
-log_format bailiwick escape=json '{_log_line(made)}';
-{service if options.service else ""}\
-upstream bailiwick_models {{
-    server {options.upstream};
-    keepalive 64;
-}}
+log_format bailiwick escape=json '{_log_line(made, _names_models(made, options))}';
 """
 
 
@@ -131,24 +141,27 @@ def _models(made: Plan) -> str:
     for header in MODEL_HEADERS:
         source = f"$request_method $http_{_var(header)}"
         found.append(named(f"bailiwick_class_{_var(header)}", source, "POST "))
+    sources = ("path", *map(_var, MODEL_HEADERS))
+    following = (*(f"$bailiwick_refuse_{one}" for one in sources[1:]), "0")
     found += [
         f'map "$bailiwick_set $bailiwick_class_{source}" $bailiwick_refuse_{source} '
-        f"{{\n    default 0;\n{pairs}}}\n"
-        for source in _sources()
+        f"{{\n    default {goes_on};\n{pairs}}}\n"
+        for source, goes_on in zip(sources, following, strict=True)
     ]
+    found.append(
+        f'map $bailiwick_set ${_REFUSE} {{\n    "" 0;\n    {ALL} 1;\n'
+        f"    default $bailiwick_refuse_{sources[0]};\n}}\n"
+    )
     return "".join(found)
 
 
-def _sources() -> tuple[str, ...]:
-    return ("path", *map(_var, MODEL_HEADERS))
+def _names_models(made: Plan, options: EdgeOptions) -> bool:
+    return options.models and bool(made.classes)
 
 
 def server(made: Plan, options: EdgeOptions, log: str = "") -> str:
     """Write what belongs into ``server { }``; ``log``: a file for refusals of nginx's own."""
-    checks = [f"    if ($bailiwick_set = {ALL}) {{ return 403; }}"]
-    if options.models and made.classes:
-        checks += [f"    if ($bailiwick_refuse_{one}) {{ return 403; }}" for one in _sources()]
-    refusing = "\n".join(checks)
+    condition = f"${_REFUSE}" if _names_models(made, options) else f"$bailiwick_set = {ALL}"
     goes_on = _asking(options) if options.service else _forwarding(made, asked=False)
     return f"""\
 # Written by `bailiwick compile nginx`: policy {made.policy}, revision {made.revision[:12]}.
@@ -156,46 +169,55 @@ client_max_body_size {options.body_bytes};
 client_body_buffer_size 1m;
 location / {{
     uninitialized_variable_warn off;
-    error_page 403 = @bailiwick_refused;
     error_page 413 = @bailiwick_too_large;
     error_page 500 502 503 504 = @bailiwick_down;
-{refusing}
+    default_type application/json;
+    if ({condition}) {{
+{_indented(_refused(made, log))}    }}
     if ($request_uri ~ "^[^?]*%") {{ return 400; }}  # the service would read another path
 {goes_on}\
 }}
 {_permitted(made) if options.service else ""}\
-{
-        _page(
-            "refused",
-            made.refusal.status,
-            pages.refused(_verbatim(made.refusal), _ID),
-            log=log,
-            link=pages.link(made.refusal),
-        )
-    }\
 {_page("down", 503, pages.down(_ID))}\
 {_page("too_large", 413, pages.too_large(_ID))}\
 """
 
 
-def _page(
-    name: str, status: int, page: pages.Page, log: str = "", link: str | None = None, id_: str = _ID
-) -> str:
-    blocked_by = f"    add_header Link '{link.replace('$', '%24')}' always;\n" if link else ""
-    logged = f"    access_log {log} bailiwick buffer=32k flush=1s;\n" if log else ""
-    text = json.dumps(page).replace("\\", "\\\\").replace("'", "\\'")
+def log_file(options: EdgeOptions) -> str:
+    """Name the file for refusals of nginx's own; empty: they are not logged."""
+    return f"{options.folder}/{LOG}" if options.log else ""
+
+
+def _refused(made: Plan, log: str) -> str:
+    logged = f"access_log {log} bailiwick buffer=32k flush=1s;\n" if log else ""
+    page = pages.refused(_verbatim(made.refusal), _ID)
+    return _answer(made.refusal.status, page, logged, pages.link(made.refusal))
+
+
+def _page(name: str, status: int, page: pages.Page, link: str | None = None, id_: str = _ID) -> str:
+    answer = _answer(status, page, "", link, id_)
     return f"""\
 location @bailiwick_{name} {{
     uninitialized_variable_warn off;
-    set {_ID} {_NEW_ID};
     default_type application/json;
-{logged}\
-    add_header X-Bailiwick-Decision {id_} always;
-    add_header Cache-Control no-store always;
-{blocked_by}\
-    return {status} '{text}';
-}}
+{answer}}}
 """
+
+
+def _answer(
+    status: int, page: pages.Page, logged: str, link: str | None = None, id_: str = _ID
+) -> str:
+    """Answer on the spot, as going on to an ``error_page`` costs more."""
+    blocked_by = f"add_header Link '{link.replace('$', '%24')}' always;\n" if link else ""
+    text = json.dumps(page).replace("\\", "\\\\").replace("'", "\\'")
+    return _indented(
+        f"{logged}add_header X-Bailiwick-Decision {id_} always;\n"
+        f"add_header Cache-Control no-store always;\n{blocked_by}return {status} '{text}';\n"
+    )
+
+
+def _indented(lines: str) -> str:
+    return "".join(f"    {line}\n" for line in lines.splitlines())
 
 
 def _verbatim(style: Refusal) -> Refusal:
@@ -203,14 +225,14 @@ def _verbatim(style: Refusal) -> Refusal:
     return replace(style, appeal=style.appeal.replace("$", "%24") if style.appeal else None)
 
 
-def _log_line(made: Plan) -> str:
+def _log_line(made: Plan, models: bool) -> str:
     line = {
         "id": _ID,
         "at": "$time_iso8601",
         "address": "$bailiwick_network",
         "method": "$request_method",
         "path": "$uri",
-        "model": "$http_x_model",
+        **({"model": "$http_x_model"} if models else {}),
         "set": "$bailiwick_set",
         "status": "$status",
         "revision": made.revision[:12],
@@ -284,14 +306,16 @@ def actions(made: Plan, options: EdgeOptions) -> str:
         f"    auth_request_set $bailiwick_{_var(name)} $upstream_http_{_var(name)};"
         for name in obliged
     )
+    refused = _indented(_refused(made, log_file(options)))
     found = "".join(
         f"""\
 location = {path} {{
     uninitialized_variable_warn off;
-    error_page 418 = @bailiwick_refused;  # no answer of anybody's
+    default_type application/json;
     error_page 401 403 = @bailiwick_denied;
     error_page 500 502 503 504 = @bailiwick_down;
-    if ($bailiwick_set = {ALL}) {{ return 418; }}
+    if ($bailiwick_set = {ALL}) {{
+{refused}    }}
     auth_request /bailiwick-ask/{action};
 {saved}
 {_forwarding(made, asked=True, accel=False)}\

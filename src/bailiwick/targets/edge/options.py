@@ -37,6 +37,8 @@ class EdgeOptions:
     """Paths of the operator's own and the actions that they stand for (nginx)."""
     models: bool = True
     """Refuse models natively where they are named in a way that the edge can read cheaply."""
+    log: bool = True
+    """Log what the edge refuses by itself, a line for each."""
 
 
 def split(address: str) -> tuple[str, int]:
