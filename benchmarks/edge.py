@@ -23,8 +23,9 @@ from benchmarks.report import Goal, Section, Spread, Table
 from benchmarks.servers import Starter, edge
 
 SERVERS = (
-    edge.ENVOY_BY_HAND, edge.ENVOY_LOGGED, edge.ENVOY, edge.ENVOY_MODEL, edge.NGINX_BY_HAND,
-    edge.NGINX_LOGGED, edge.NGINX, edge.HAPROXY, edge.HAPROXY_MODEL,
+    edge.ENVOY_BY_HAND, edge.ENVOY_UNLOGGED, edge.ENVOY_LOGGED, edge.ENVOY_ALIKE, edge.ENVOY,
+    edge.ENVOY_MODEL, edge.NGINX_BY_HAND, edge.NGINX_UNLOGGED, edge.NGINX_LOGGED, edge.NGINX_ALIKE,
+    edge.NGINX, edge.HAPROXY, edge.HAPROXY_MODEL,
 )  # fmt: skip
 REFUSED = Load("527 B, refused at the edge, 64 connections", 64, False, False, SERVERS)
 
@@ -40,10 +41,14 @@ def run(options: Options) -> Section:
         starters: dict[str, Starter] = {
             edge.ENVOY_BY_HAND: edge.envoy_by_hand,
             edge.ENVOY_LOGGED: edge.envoy_logged,
+            edge.ENVOY_ALIKE: edge.envoy_alike,
             edge.ENVOY: partial(edge.native, Edge.ENVOY, edge.ENVOY),
+            edge.ENVOY_UNLOGGED: partial(edge.native, Edge.ENVOY, edge.ENVOY_UNLOGGED, log=False),
             edge.NGINX_BY_HAND: edge.nginx_by_hand,
             edge.NGINX_LOGGED: edge.nginx_logged,
+            edge.NGINX_ALIKE: edge.nginx_alike,
             edge.NGINX: partial(edge.native, Edge.NGINX, edge.NGINX),
+            edge.NGINX_UNLOGGED: partial(edge.native, Edge.NGINX, edge.NGINX_UNLOGGED, log=False),
             edge.ENVOY_MODEL: partial(edge.native_model, Edge.ENVOY, edge.ENVOY_MODEL),
             edge.HAPROXY: partial(edge.native, Edge.HAPROXY, edge.HAPROXY),
             edge.HAPROXY_MODEL: partial(edge.native_model, Edge.HAPROXY, edge.HAPROXY_MODEL),
@@ -58,8 +63,11 @@ def run(options: Options) -> Section:
 
 def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> Section:
     rows = [(one.value, spread.show(2)) for one, spread in times.items()]
-    envoy = outcome.rate(REFUSED, edge.ENVOY, edge.ENVOY_LOGGED)
-    nginx = outcome.rate(REFUSED, edge.NGINX, edge.NGINX_LOGGED)
+    pairs = (
+        (edge.ENVOY, edge.ENVOY_ALIKE), (edge.ENVOY, edge.ENVOY_LOGGED),
+        (edge.ENVOY_UNLOGGED, edge.ENVOY_BY_HAND), (edge.NGINX, edge.NGINX_ALIKE),
+        (edge.NGINX, edge.NGINX_LOGGED), (edge.NGINX_UNLOGGED, edge.NGINX_BY_HAND),
+    )  # fmt: skip
     slowest = max(spread.median for spread in times.values())
     return Section(
         "Edges",
@@ -70,8 +78,10 @@ def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> S
             ),
         ),
         (
-            Goal("Envoy refuses natively", ">=", 0.9, envoy, f"of {edge.ENVOY_LOGGED}"),
-            Goal("nginx refuses natively", ">=", 0.9, nginx, f"of {edge.NGINX_LOGGED}"),
+            *(
+                Goal(ours, ">=", 0.9, outcome.rate(REFUSED, ours, theirs), f"of {theirs}")
+                for ours, theirs in pairs
+            ),
             Goal("compile, the slowest: processor time", "<=", 5.0, slowest, "s"),
         ),
         tuple(gateway_report.notes(outcome)),

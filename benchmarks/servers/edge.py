@@ -26,6 +26,10 @@ ENVOY_MODEL, HAPROXY_MODEL = "Envoy, compiled, a model", "HAProxy, compiled, a m
 ENVOY_BY_HAND, NGINX_BY_HAND = "Envoy, two countries by hand", "nginx, two countries by hand"
 ENVOY_LOGGED, NGINX_LOGGED = f"{ENVOY_BY_HAND}, logged", f"{NGINX_BY_HAND}, logged"
 """The same with a line for each request in the program's own format, as it comes when installed."""
+ENVOY_ALIKE, NGINX_ALIKE = f"{ENVOY_BY_HAND}, logged alike", f"{NGINX_BY_HAND}, logged alike"
+"""The same with a line that says what ours says: an id, the time, the network, the request, the
+status; in the program's own words for these."""
+ENVOY_UNLOGGED, NGINX_UNLOGGED = f"{ENVOY}, unlogged", f"{NGINX}, unlogged"
 TWO = ("CN", "RU")
 
 
@@ -62,14 +66,14 @@ def envoy_and_service(site: Site, database_file: Path) -> Server:
     return server
 
 
-def native(edge: Edge, name: str, site: Site) -> Server:
+def native(edge: Edge, name: str, site: Site, *, log: bool = True) -> Server:
     """Start a proxy whose refusals are all native; nobody need answer behind it."""
     rules = [
         {"id": "all", "permit": "*"},
         {"id": "two", "deny": "*", "where": {"address": list(TWO)}},
     ]
     policy = {"bailiwick": "1", "name": "two", "rules": rules}
-    return _start(edge, site, name, policy, free_port(), "token")
+    return _start(edge, site, name, policy, free_port(), "token", log=log)
 
 
 def native_model(edge: Edge, name: str, site: Site) -> Server:
@@ -83,8 +87,9 @@ def native_model(edge: Edge, name: str, site: Site) -> Server:
 
 
 def _start(
-    edge: Edge, site: Site, name: str, policy: Mapping[str, Any], service_port: int, token: str
-) -> Server:
+    edge: Edge, site: Site, name: str, policy: Mapping[str, Any], service_port: int, token: str,
+    *, log: bool = True,
+) -> Server:  # fmt: skip
     port, directory = free_port(), site.directory
     path = directory / "edge-policy.yaml"
     path.write_text(json.dumps(policy))
@@ -93,6 +98,7 @@ def _start(
         listen=f"127.0.0.1:{port}", selftest=f"127.0.0.1:{free_port()}", token=token,
         upstream=f"127.0.0.1:{site.upstream_port}", service=f"127.0.0.1:{service_port}",
         trusted=("127.0.0.0/8",), folder=str(directory), body_bytes=1 << 20,
+        log=log,
     )  # fmt: skip
     now = datetime.now(UTC)
     ground = load_locator(LocationSettings(), now).everywhere()
@@ -133,7 +139,7 @@ def _program(name: str) -> str:
     return found
 
 
-def envoy_by_hand(site: Site, name: str = ENVOY_BY_HAND, *, logged: bool = False) -> Server:
+def envoy_by_hand(site: Site, name: str = ENVOY_BY_HAND, log: envoy.Log = None) -> Server:
     """Start Envoy with its geoip filter and one rule of two countries, and nothing else."""
     headers = [
         {"header": {"name": envoy.COUNTRY, "string_match": {"exact": country}}} for country in TWO
@@ -141,10 +147,12 @@ def envoy_by_hand(site: Site, name: str = ENVOY_BY_HAND, *, logged: bool = False
     policy = {"permissions": [{"any": True}], "principals": [{"or_ids": {"ids": headers}}]}
     rules = {"action": "DENY", "policies": {"two": policy}}
     filters = [envoy._geoip(site), envoy._filter("rbac", "rbac.v3.RBAC", {"rules": rules})]
-    return envoy._start(site, name, filters, [], logged=logged)
+    return envoy._start(site, name, filters, [], log)
 
 
-def nginx_by_hand(site: Site, name: str = NGINX_BY_HAND, log: str = "off") -> Server:
+def nginx_by_hand(
+    site: Site, name: str = NGINX_BY_HAND, log: str = "off", more: str = ""
+) -> Server:
     """Start nginx with its geoip2 module and one rule of two countries, and nothing else."""
     module = Path("/usr/lib/nginx/modules/ngx_http_geoip2_module.so")
     if not module.exists():
@@ -157,11 +165,13 @@ def nginx_by_hand(site: Site, name: str = NGINX_BY_HAND, log: str = "off") -> Se
     )
     (folder / "nginx.conf").write_text(f"""\
 load_module {module};
+pcre_jit on;
 worker_processes 1;
 error_log {folder}/error.log warn;
 pid {folder}/nginx.pid;
 events {{ worker_connections 4096; }}
 http {{
+    {more}
     access_log {log};
     {temporary}
     geoip2 {site.country_mmdb} {{
@@ -185,10 +195,33 @@ http {{
 
 def envoy_logged(site: Site) -> Server:
     """Start Envoy in the same way, with its access log."""
-    return envoy_by_hand(site, ENVOY_LOGGED, logged=True)
+    return envoy_by_hand(site, ENVOY_LOGGED, {})
+
+
+def envoy_alike(site: Site) -> Server:
+    """Start Envoy in the same way, logging what our lines say."""
+    line = (
+        "%REQ(X-REQUEST-ID)% %START_TIME% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)% "
+        '"%REQ(:METHOD)% %REQ(:PATH)%" %RESPONSE_CODE%\n'
+    )
+    log = {"log_format": {"text_format_source": {"inline_string": line}}}
+    return envoy_by_hand(site, ENVOY_ALIKE, log)
 
 
 def nginx_logged(site: Site) -> Server:
     """Start nginx in the same way, with its access log, buffered as ours is."""
     log = f"{site.directory}/access.log combined buffer=32k flush=1s"
     return nginx_by_hand(site, NGINX_LOGGED, log)
+
+
+def nginx_alike(site: Site) -> Server:
+    """Start nginx in the same way, logging what our lines say."""
+    more = """\
+map $remote_addr $network {
+        default "";
+        "~^([0-9]+[.][0-9]+[.][0-9]+)[.]" $1.0;
+        "~^([0-9a-f]+:[0-9a-f]+:[0-9a-f]+):" $1::;
+    }
+    log_format alike '$request_id $time_iso8601 $network "$request" $status';"""
+    log = f"{site.directory}/access.log alike buffer=32k flush=1s"
+    return nginx_by_hand(site, NGINX_ALIKE, log, more)

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.processes import Process, free_port, listens, wait_until
@@ -15,6 +15,8 @@ COUNTRY = "x-geo-country"
 NAMESPACE = "bench"
 BODY_BYTES = 1 << 20
 """The most that Envoy holds of a body by default."""
+Log = Mapping[str, Any] | None
+"""How the access log is set, but for where it goes; ``None``: there is none."""
 
 
 def plain(site: Site) -> Server:
@@ -69,17 +71,16 @@ def _start(
     name: str,
     filters: Sequence[dict[str, Any]],
     clusters: Sequence[dict[str, Any]],
-    *,
-    logged: bool = False,
+    log: Log = None,
 ) -> Server:
     program, port = _program(), free_port()
     config = site.directory / "envoy.json"
     written = _config(site, port, filters, clusters)
-    if logged:
+    if log is not None:
         kind = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
-        log = {"name": "envoy.access_loggers.stdout", "typed_config": {"@type": kind}}
+        logger = {"name": "envoy.access_loggers.stdout", "typed_config": {"@type": kind, **log}}
         (listener,) = written["static_resources"]["listeners"]
-        listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = [log]
+        listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = [logger]
     config.write_text(json.dumps(written, indent=1))
     command = [
         program, "-c", str(config), "--concurrency", "1", "--disable-hot-restart",

@@ -94,6 +94,11 @@ class Proxy:
         given = {"content-type": "application/json", **(headers or {}), "x-forwarded-for": address}
         return send(f"http://127.0.0.1:{self.selftest}{path}", body, given)
 
+    @property
+    def log(self) -> Path:
+        """Where refusals of its own are logged."""
+        return self.folder / "refusals.log" if self.edge is Edge.NGINX else self.output
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
@@ -166,7 +171,7 @@ def selftest(proxy: Proxy) -> subprocess.CompletedProcess[str]:
 
 def logged(proxy: Proxy, id_: str) -> dict[str, Any]:
     """Find what the proxy logged of a refusal of its own."""
-    log = proxy.folder / "refusals.log" if proxy.edge is Edge.NGINX else proxy.output
+    log = proxy.log
     end = time.monotonic() + PATIENCE_S
     while True:
         found = [line for line in log.read_text().splitlines() if f'"{id_}"' in line]

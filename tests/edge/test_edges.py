@@ -1,9 +1,9 @@
 """Each proxy in front of a real upstream, with the real service: nothing gets past, nothing is lost."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -85,14 +85,14 @@ def loaded(service: Running) -> LoadedPolicy:
 
 def compiled(
     edge: Edge, folder: Path, service: Running, upstream: Upstream, asks: str | None = None,
-    patience_s: int = 5, actions: tuple[tuple[str, str], ...] = (),
+    patience_s: int = 5, actions: tuple[tuple[str, str], ...] = (), log: bool = True,
 ) -> Proxy:  # fmt: skip
     policy = loaded(service)
     return write(
         edge, folder, compile_table(policy.policy, policy.catalog), policy.catalog, world(),
         token=ENVOY, upstream=f"127.0.0.1:{upstream.port}", trusted=("127.0.0.0/8",),
         service=f"127.0.0.1:{service.port}" if asks is None else asks, body_bytes=2 << 20,
-        patience_s=patience_s, actions=actions,
+        patience_s=patience_s, actions=actions, log=log,
     )  # fmt: skip
 
 
@@ -162,10 +162,73 @@ def test_a_refusal_of_the_edge_has_an_id_that_is_in_its_log(site: Site) -> None:
         assert (line["method"], line["path"], int(line["status"])) == ("POST", "/v1/messages", 403)
         assert line["set"] == "all" if address == IR else line["set"]
         assert line["revision"] == site.proxy.made.plan.revision[:12]
-        network, full = line["address"].partition("/")[0], ip_address(address)
-        assert network == f"{str(full).rpartition('.')[0]}.0"
+        assert line["address"] == f"{address.rpartition('.')[0]}.0{CUT.get(site.proxy.edge, '')}"
         if address == DE and site.proxy.edge is not Edge.ENVOY:
             assert line["model"] == OPUS
+
+
+IR6, DE6 = "2001:678:b0:1:2::7", "2001:1438:1:2::7"
+CUT = {Edge.ENVOY: "/24", Edge.NGINX: "/24"}
+"""How a proxy writes that an address was cut."""
+
+
+def test_of_an_ipv6_address_the_first_48_bits_are_logged(site: Site) -> None:
+    networks = ((IR6, LLAMA, "2001:678:b0::"), (DE6, OPUS, "2001:1438:1::"))
+    for address, model, network in networks:
+        answer = site.ask(address, model=LLAMA, x_model=model)
+
+        assert answer.status == 403, answer.text
+        assert "refused at the edge" in answer.json()["error"]["message"]
+        line = logged(site.proxy, answer.headers["x-bailiwick-decision"])
+        assert line["address"] == network + ("" if site.proxy.edge is Edge.HAPROXY else "/48")
+
+
+def test_a_log_of_refusals_can_be_replayed(site: Site, tmp_path: Path) -> None:
+    last = None
+    for address, model in ((IR, LLAMA), (IR6, LLAMA), (DE, OPUS)):
+        last = site.ask(address, model=model, x_model=model)
+    assert last is not None
+    logged(site.proxy, last.headers["x-bailiwick-decision"])
+    log = site.proxy.log.read_text().splitlines()
+    copy = tmp_path / "refusals.log"
+    copy.write_text("".join(f"{line}\n" for line in log if line.startswith("{")))
+    words = [sys.executable, "-m", "bailiwick", "replay", str(copy), "--policy",
+             str(site.service.policy), "--json"]  # fmt: skip
+    done = subprocess.run(
+        [*words, "--assume", f"model={LLAMA}"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["rows"]["judged"] == found["rows"]["read"] >= 3
+    assert found["totals"]["denied"]["requests"] == found["rows"]["judged"], found["totals"]
+
+
+def test_a_replay_says_where_the_log_of_refusals_names_no_model(site: Site, tmp_path: Path) -> None:
+    line = logged(site.proxy, site.ask(IR, model=LLAMA).headers["x-bailiwick-decision"])
+    copy = tmp_path / "refusals.log"
+    copy.write_text(f"{json.dumps(line)}\n")
+    words = [sys.executable, "-m", "bailiwick", "replay", str(copy), "--policy",
+             str(site.service.policy)]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "refused at the edge before a model was read" in done.stderr
+    assert "--assume model=NAME" in done.stderr
+
+
+@pytest.mark.parametrize("edge", list(Edge))
+def test_an_edge_can_go_without_the_log(
+    edge: Edge, service: Running, upstream: Upstream, tmp_path: Path
+) -> None:
+    with running_proxy(compiled(edge, tmp_path, service, upstream, log=False)) as proxy:
+        answer = Site(proxy, service).ask(IR)
+        id_ = answer.headers["x-bailiwick-decision"]
+
+        assert answer.status == 403
+        assert answer.json()["request_id"] == id_
+    assert not (tmp_path / "refusals.log").exists()
+    assert id_ not in proxy.output.read_text()
 
 
 def test_what_the_edge_does_not_refuse_is_not_in_its_log(site: Site) -> None:

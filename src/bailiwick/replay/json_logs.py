@@ -15,6 +15,9 @@ from bailiwick.replay.text_logs import NO_MODEL, _time
 BATCH_ROWS = 65_536
 BAD_JSON = "not JSON"
 NO_DECISION = "a record of another kind than decision"
+NO_MODEL_AT_EDGE = "refused at the edge before a model was read (judge it as `--assume model=NAME`)"
+_EDGE = "edge_"
+_MODELS_PATH = "/v1/models/"
 
 _decode = msgspec.json.Decoder().decode
 
@@ -114,6 +117,8 @@ class _Reader:
             return "not an object"
         if value.get("schema") == "bailiwick.audit/1" and not self._given:
             return audit_row(value)
+        if str(value.get("id", "")).startswith(_EDGE) and "revision" in value and not self._given:
+            return edge_row(value, self._assume_model)
         mapping = self._mapping = self._mapping or guess(value)
         row: dict[str, Any] = {}
         for ours, theirs in mapping.columns.items():
@@ -206,6 +211,28 @@ def audit_row(record: Mapping[str, Any]) -> dict[str, Any] | str:
     if not isinstance(event, dict) or event.get("kind") != "decision":
         return NO_DECISION
     return event_row(event, record.get("at"))
+
+
+def edge_row(line: Mapping[str, Any], assume_model: str | None) -> dict[str, Any] | str:
+    """Make a row of what a compiled edge logs of its own refusals; a network stands for the
+    address, so the row is judged by where that begins.
+    """
+    path = str(line.get("path") or "")
+    model = line.get("model")
+    if not isinstance(model, str) or model in {"", "-", "_missing", "_error"}:
+        model = path if path.startswith(_MODELS_PATH) else assume_model
+    if not model:
+        return NO_MODEL_AT_EDGE
+    network = str(line.get("address") or "").partition("/")[0]
+    at = to_time(line.get("at"))
+    if at is None:
+        return "`at` is no time"
+    return {
+        "model": model.removeprefix(_MODELS_PATH),
+        "at": at,
+        "address": pack(network) or b"",
+        "recorded": "deny",
+    }
 
 
 def event_row(event: Mapping[str, Any], at: Any) -> dict[str, Any] | str:
