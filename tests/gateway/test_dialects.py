@@ -1,17 +1,21 @@
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import anthropic
 import openai
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bailiwick.facts import ACTIONS, FEATURES
 from bailiwick.front import Refused
-from bailiwick.gateway.body import REFUSED_KEYS
+from bailiwick.gateway.body import REFUSED_KEYS, inspect
 from bailiwick.gateway.dialects import ENDPOINTS, dialect_of
 from bailiwick.gateway.dialects import anthropic as anthropic_dialect
 from bailiwick.gateway.dialects import openai as openai_dialect
+from bailiwick.gateway.options import Limits
 
 MESSAGES, CHAT, RESPONSES, EMBEDDINGS = (
     ENDPOINTS[path]
@@ -253,3 +257,36 @@ def test_a_caller_is_answered_in_its_own_dialect(
     path: str, headers: dict[str, str], dialect: str
 ) -> None:
     assert dialect_of(path, headers) == dialect
+
+
+WORDS = st.sampled_from(
+    ["type", "input", "source", "content", "image_url", "format", "name", "text", "tool_use",
+     "document", "message", "function", "base64", "url", ""]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(list(ENDPOINTS.values())), st.data())
+def test_whatever_a_known_key_holds_is_read_or_refused(endpoint: Any, data: st.DataObject) -> None:
+    """What stands where a word belongs may be anything, and is no fault of ours."""
+    known = st.sampled_from(sorted(endpoint.keys))
+    body = data.draw(st.dictionaries(known, VALUES, max_size=4))
+    body["messages"] = [{"role": "user", "content": [data.draw(VALUES), {"source": {"type": []}}]}]
+
+    with suppress(Refused):
+        inspect(body, Limits())
+        endpoint.features(body)
+
+
+def test_a_type_that_is_no_word_is_unrecognised() -> None:
+    content = [{"type": "image", "source": {"type": ["base64"]}}]
+    body = {"messages": [{"role": "user", "content": content}]}
+
+    inspect({"tools": [{"type": ["tool_use"], "input": {"a": [1]}}]}, Limits())
+
+    assert "unrecognised" in ENDPOINTS["/v1/messages"].features(body)

@@ -67,7 +67,7 @@ _FREE: Final = frozenset(
      "arguments", "usage"}
 )  # fmt: skip
 """Keys whose value is the caller's own data: a model named in there means nothing upstream."""
-_CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "toolset_tool_use"})
+_CALLS: Final = ("tool_use", "server_tool_use", "mcp_tool_use", "toolset_tool_use")
 """Content blocks whose ``input`` is the caller's own data."""
 
 

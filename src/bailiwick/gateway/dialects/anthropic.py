@@ -56,7 +56,7 @@ TOOLS: Final = table(
 """Tools by type, without the date behind it. Each is the feature ``tools`` as well."""
 
 _MESSAGE: Final = frozenset({"role", "content"})
-_SOURCES: Final = frozenset({"base64", "text", "url", "file", "content"})
+_SOURCES: Final = ("base64", "text", "url", "file", "content")
 _without_date = re.compile(r"_\d{8}$").sub
 
 
