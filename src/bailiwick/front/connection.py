@@ -33,6 +33,10 @@ _OPENING_BYTES: Final = {status: opening.encode() for status, opening in _OPENIN
 _BODILESS: Final = frozenset({204, 304})
 
 
+def _ignore(data: bytes) -> None:
+    del data
+
+
 class Connection(asyncio.Protocol):
     """One connection."""
 
@@ -94,7 +98,7 @@ class Connection(asyncio.Protocol):
         del error
         self._turn.work()
         self._front.connections.discard(self)
-        self.receive = self._discard
+        self.receive = _ignore  # no method of ours: nobody would have to find the circle
         if self._exchange is not None:
             self._exchange.left()
 

@@ -23,8 +23,9 @@ _AT_ONCE: Final = 64
 """Connections that are taken before anything else is looked at."""
 _FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _REST_S: Final = 0.1
-_NEVER_S: Final = 1e6
-"""We cut by ourselves who takes too long."""
+_LATER_S: Final = 1.0
+_LONG_S: Final = 3600.0
+"""We cut by ourselves who takes too long, and before the transport would."""
 
 
 class Listener:
@@ -123,8 +124,8 @@ class Listener:
                     lambda: Connection(front, peer),
                     connection,
                     ssl=tls,
-                    ssl_handshake_timeout=_NEVER_S if tls else None,
-                    ssl_shutdown_timeout=_NEVER_S if tls else None,
+                    ssl_handshake_timeout=seconds + _LATER_S if tls else None,
+                    ssl_shutdown_timeout=_LONG_S if tls else None,
                 )
             if tls is not None:
                 transport.set_write_buffer_limits(HELD)
