@@ -14,7 +14,8 @@ from bailiwick.front.values import Refused, clock
 
 MOST_HEADERS: Final = 100
 MOST_HEADS: Final = 2048
-"""Heads that are remembered, each of at most so many bytes and for so many seconds."""
+"""Heads that are remembered, and as many that were used before; each of at most so many bytes.
+What was not used for so many seconds is forgotten within as many."""
 HEAD_BYTES: Final = 2048
 HEADS_S: Final = 5.0
 _REMEMBERED: Final = 4096
@@ -77,11 +78,13 @@ NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
 class Heads:
     """Reads heads. Those of one client are alike but for the length, so each is read once.
 
-    They hold secrets and are forgotten after a moment.
+    They hold secrets: one that is not used again is forgotten after a moment.
     """
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
+        self._before: dict[bytes, Head] = {}
+        """Those that were not used since the last change."""
         self._since = clock()
 
     def read(self, data: bytes) -> tuple[Head, int | None]:
@@ -97,24 +100,29 @@ class Heads:
             size = data[at + _SIZE_AT : end] if end >= 0 else data[at + _SIZE_AT :]
             if size.isdigit() and len(size) <= _MOST_DIGITS:
                 shared = data[:at] + data[end:] if end >= 0 else data[:at]
-                head = self._known.get(shared) or self._read(shared)
+                head = self._known.get(shared) or self._find(shared)
                 if head.length == 0 and "content-length" not in head.headers:
                     return head, int(size)
                 head = read_head(data)  # which refuses a second length, or chunks beside it
-        head = self._known.get(data) or self._read(data)
+        head = self._known.get(data) or self._find(data)
         return head, head.length
 
-    def _read(self, data: bytes) -> Head:
-        head = read_head(data)
+    def _find(self, data: bytes) -> Head:
+        head = self._before.pop(data, None) or read_head(data)
         if len(data) <= HEAD_BYTES and _UNIQUE.isdisjoint(head.headers):
-            _remember(self._known, data, head, MOST_HEADS)
+            if len(self._known) >= MOST_HEADS:
+                self._change()
+            self._known[data] = head
         return head
 
     def forget(self, now: float) -> None:
-        """Forget heads that were read long ago."""
+        """Forget heads that were not used for a while."""
         if now - self._since >= HEADS_S:
-            self._known.clear()
             self._since = now
+            self._change()
+
+    def _change(self) -> None:
+        self._before, self._known = self._known, {}
 
 
 def check_bytes(data: bytes) -> None:
@@ -173,7 +181,7 @@ def _opening(line: bytes) -> tuple[str, str, str, bool]:
     method, target, minor = match.groups()
     path, _, query = target.partition("?")
     _check_target(path, query)
-    return _remember_line(_openings, line, (method, path, query, minor == "1"))
+    return _remember(_openings, line, (method, path, query, minor == "1"))
 
 
 def _header(line: bytes) -> tuple[str, str]:
@@ -185,26 +193,22 @@ def _header(line: bytes) -> tuple[str, str]:
         return name, value
     if name in _CHECKED:
         _check_value(name, value)
-    return _remember_line(_known, line, (name, value))
+    return _remember(_known, line, (name, value))
 
 
 def _name(written: bytes) -> str:
     name = written.decode("ascii")
     if not _NAME.fullmatch(name):
         raise Refused("request_invalid", "a line of the head is not a header")
-    return _remember_line(_names, written, name.lower())
+    return _remember(_names, written, name.lower())
 
 
-def _remember_line(memory: dict[bytes, _Value], line: bytes, value: _Value) -> _Value:
+def _remember(memory: dict[bytes, _Value], line: bytes, value: _Value) -> _Value:
     if len(line) <= _REMEMBERED_BYTES:
-        _remember(memory, line, value, _REMEMBERED)
+        if len(memory) >= _REMEMBERED:
+            memory.clear()
+        memory[line] = value
     return value
-
-
-def _remember(memory: dict[bytes, _Value], key: bytes, value: _Value, most: int) -> None:
-    if len(memory) >= most:
-        memory.clear()
-    memory[key] = value
 
 
 def _check_value(name: str, value: str) -> None:

@@ -39,6 +39,9 @@ from bailiwick.pipeline.world import Parts, World
 
 CLIENT_LEFT: Final = Outcome(499, "client_left", 0, 0, None, 0.0, None)
 
+WARN_S: Final = 1.0
+"""How often at most it is logged that records are lost."""
+
 log = logging.getLogger("bailiwick.pipeline")
 
 
@@ -116,6 +119,7 @@ class Pipeline:
         self.unguarded = 0
         """Permits of models that are not controlled, given before their record was durable."""
         self.lost = 0
+        self._warned = float("-inf")
         """Records that nobody waited for and that could not be kept."""
         self.used: Counter[str] = Counter()
         """How often each approved exempt rule was needed for a permit; who counts takes them."""
@@ -413,8 +417,13 @@ class Pipeline:
             self._audit.append_nowait(event, raw, at, late=True)
         except AuditUnavailable as error:
             self.lost += 1
-            kind = (reread(event) if isinstance(event, bytes) else event)["kind"]
-            log.warning("a record of kind %s could not be kept: %s", kind, error)
+            if time.monotonic() - self._warned >= WARN_S:
+                self._warned = time.monotonic()
+                kind = (reread(event) if isinstance(event, bytes) else event)["kind"]
+                log.warning(
+                    "a record of kind %s could not be kept, and %d before it: %s",
+                    kind, self.lost - 1, error,
+                )  # fmt: skip
 
 
 class _Permit:
