@@ -1,5 +1,6 @@
 """What the front takes for a request: what it accepts, llhttp reads in the same way."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from bailiwick.front import Refused
 from bailiwick.front.bodies import Chunked, Counted
-from bailiwick.front.heads import Heads, read_head
+from bailiwick.front.heads import HEAD_BYTES, MOST_HEADS, Heads, read_head
 
 TEXT = "GET POST / v1 messages HTTP/1.1 HTTP/1.0 host: content-length: Content-Length: transfer-encoding: chunked "
 PIECES = [
@@ -162,3 +163,74 @@ def test_a_connection_is_kept_as_both_sides_say(
     found = read_head(head([f"GET / HTTP/1.{int(modern)}", "host: g", *more]).encode())
 
     assert found.keeps is keeps
+
+
+OPENING = "POST /v1/messages HTTP/1.1\r\nhost: g\r\nx-api-key: k"
+
+
+def test_heads_that_differ_by_the_length_only_are_read_once() -> None:
+    heads = Heads()
+
+    first, five = heads.read(f"{OPENING}\r\nContent-Length: 5\r\nx-a: b".encode())
+    second, none = heads.read(f"{OPENING}\r\nContent-Length: 0\r\nx-a: b".encode())
+    other, six = heads.read(f"{OPENING}\r\ncontent-length: 6\r\nx-a: c".encode())
+
+    assert first is second
+    assert other is not first
+    assert (five, none, six) == (5, 0, 6)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ("Content-Length: 5\r\nContent-Length: 5", "header_invalid"),
+        ("content-length: 5\r\nContent-Length: 6", "header_invalid"),
+        ("content-length:5\r\nContent-Length: 5", "header_invalid"),
+        ("Content-Length: 5\r\ncontent-length: ", "request_invalid"),
+        ("Content-Length: 5\r\ntransfer-encoding: chunked", "transfer_encoding"),
+        ("transfer-encoding: chunked\r\ncontent-length: 0", "transfer_encoding"),
+        ("Content-Length: +5", "request_invalid"),
+        ("Content-Length: 5 5", "request_invalid"),
+        ("Content-Length: 1234567890123456", "request_invalid"),
+        ("Content-Length: 5\n", "request_invalid"),
+        ("Content-Length: \xb2", "header_invalid"),
+    ],
+)
+def test_a_length_is_said_once_and_plainly(lines: str, code: str) -> None:
+    heads = Heads()
+    heads.read(f"{OPENING}\r\nContent-Length: 5".encode())
+
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            heads.read(f"{OPENING}\r\n{lines}".encode("latin-1"))
+
+        assert refused.value.code == code
+
+
+def test_a_head_that_is_not_used_again_is_forgotten() -> None:
+    heads, now = Heads(), time.monotonic()
+    used, unused, unique = (
+        f"{OPENING}\r\n{line}: 1".encode() for line in ("x-a", "x-b", "x-request-id")
+    )
+    first, _ = heads.read(used)
+    for other in (unused, unique):
+        heads.read(other)
+
+    for _ in range(3):
+        now += 6
+        heads.forget(now)
+        assert heads.read(used)[0] is first
+
+    assert list(heads._known) == [used]
+    assert unused not in heads._before
+    assert heads.read(unique)[0] is not heads.read(unique)[0]
+
+
+def test_no_more_heads_are_remembered_than_there_is_room_for() -> None:
+    heads = Heads()
+
+    for number in range(3 * MOST_HEADS):
+        heads.read(f"{OPENING}\r\nx-a: {number}".encode())
+    heads.read(f"{OPENING}\r\nx-a: {'long' * HEAD_BYTES}".encode())
+
+    assert len(heads._known) + len(heads._before) <= 2 * MOST_HEADS

@@ -1,5 +1,6 @@
 """Requests that ask the same: what is kept from the last one never says other than a fresh look."""
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
@@ -10,7 +11,17 @@ import pytest
 import people
 from bailiwick.accounts import AccountDatabase, AccountStore
 from bailiwick.audit import AuditLog, Event, Pseudonyms, reread
-from bailiwick.pipeline import Alike, Judged, Pending, Pipeline, Unauthenticated, Unavailable
+from bailiwick.pipeline import (
+    Alike,
+    Asked,
+    EndUserInvalid,
+    Judged,
+    Pending,
+    Pipeline,
+    Unauthenticated,
+    Unavailable,
+)
+from bailiwick.pipeline.alike import Alikes
 from pipeline.helpers import AU, BY, LLAMA, NL, NOW, OPUS, POLICY, US
 
 FROM = NOW + timedelta(hours=2)
@@ -57,6 +68,10 @@ def verdict(pipeline: Pipeline, records: Records, *given: Any) -> Any:
     return judged[1:], said
 
 
+def named(asked: Asked) -> Asked:
+    return asked._replace(named=dict(asked.headers))
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_kept_never_differs_from_a_fresh_look(
     seed: int, make_pipeline: Any, make_world: Any, database: AccountDatabase, store: AccountStore,
@@ -69,7 +84,7 @@ def test_what_is_kept_never_differs_from_a_fresh_look(
     second = database.add_key("acme", **BY)
     store.poll()
     asked = [
-        (ask(address, model, answers=answers, key=own), Alike())
+        (named(ask(address, model, answers=answers, key=own)), Alike())
         for address in (US, NL, AU, "nonsense")
         for model in (OPUS, LLAMA, None)
         for answers in (True, False)
@@ -96,9 +111,11 @@ def test_what_is_kept_never_differs_from_a_fresh_look(
         again += alike.scene is not None
         size = chance.randrange(100)
 
-        kept = verdict(pipeline, records, one, at, size, alike)
+        fresh = verdict(pipeline, records, one, at, size, Alike())
 
-        assert kept == verdict(pipeline, records, one, at, size)
+        assert verdict(pipeline, records, one, at, size, alike) == fresh
+        assert verdict(pipeline, records, one, at, size) == fresh
+        assert verdict(pipeline, records, one._replace(named=None), at, size) == fresh
     assert again > 100
 
 
@@ -115,6 +132,49 @@ def test_nothing_is_kept_over_a_suspension(
     assert not isinstance(before, Judged)
     assert isinstance(after, Judged)
     assert [reason.code for reason in after.decision.reasons] == ["account.status"]
+
+
+def test_what_an_end_user_is_attested_is_looked_at_each_time(
+    make_pipeline: Any, log: AuditLog, ask: Any
+) -> None:
+    pipeline = make_pipeline(audit=Records(log))
+    headers = [("x-forwarded-for", US), ("x-bailiwick-end-user", "nonsense")]
+    asked = named(ask(headers=headers))
+
+    for _ in range(2):
+        with pytest.raises(EndUserInvalid):
+            pipeline.judge_now(asked, NOW)
+
+
+def test_clients_are_told_apart_by_their_address_and_their_program(
+    make_pipeline: Any, log: AuditLog, ask: Any
+) -> None:
+    records = Records(log)
+    pipeline = make_pipeline(audit=records)
+    seen = []
+    for address, agent in ((US, "a"), (US, "b"), (NL, "a"), (US, "a")):
+        headers = [("x-forwarded-for", address), ("user-agent", agent)]
+        pipeline.judge_now(named(ask(headers=headers)), NOW)
+        seen.append((records.last["address"]["pseudonym"], records.last["build"]))
+
+    assert len(set(seen)) == 3
+    assert seen[0] == seen[3]
+
+
+def test_what_is_not_used_is_forgotten(monkeypatch: pytest.MonkeyPatch, ask: Any) -> None:
+    alikes, now = Alikes(), time.monotonic()
+    one, other = named(ask(US)), named(ask(NL))
+    first = alikes.find(one, "x-forwarded-for")
+    alikes.find(other, "x-forwarded-for")
+    monkeypatch.setattr("bailiwick.pipeline.alike.time.monotonic", lambda: now)
+
+    for _ in range(3):
+        now += 6
+        alikes.forget()
+        assert alikes.find(one, "x-forwarded-for") is first
+
+    assert len(alikes._known) == 1
+    assert alikes._before.keys() == alikes._known.keys()
 
 
 def test_what_was_told_is_forgotten_with_what_was_found(

@@ -262,6 +262,8 @@ class Worker:
             self._wake.wait(RETRY_S)
             self._wake.clear()
             self._reloader.redirect()
+            if self._pipeline is not None:
+                self._pipeline.forget()
             if time.monotonic() >= due:
                 if self._pipeline is None:
                     self._find()

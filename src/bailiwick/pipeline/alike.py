@@ -5,12 +5,19 @@ span of time in which nothing that it rests on begins, ends or grows old, and fo
 which still the same is known: that is looked up each time.
 """
 
+import time
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from bailiwick.accounts import AccountView
-from bailiwick.pipeline.scene import Scene
+from bailiwick.pipeline.end_users import HEADER as END_USER
+from bailiwick.pipeline.scene import AGENT, Scene
+from bailiwick.pipeline.values import Asked
 
+MOST: Final = 2048
+"""Questions that are remembered, and as many that were asked before."""
+KEPT_S: Final = 5.0
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -37,3 +44,40 @@ class Alike:
         """Whether the record says how many bytes came in."""
         self.told: Any = None
         """For whoever answers: what they told the last one. Gone when something else is found."""
+
+
+class Alikes:
+    """Finds what was found for others, for whoever does not keep it.
+
+    It holds keys: what is not used again is forgotten after a moment.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Alike] = {}
+        self._before: dict[Hashable, Alike] = {}
+        """What was not used since the last change."""
+        self._since = time.monotonic()
+
+    def find(self, asked: Asked, header: str) -> Alike:
+        """Find it; ``header`` is the one in which proxies name clients."""
+        named = asked.named
+        if named is None or END_USER in named:  # a token is good for a time of its own
+            return Alike()
+        header = asked.address_header or header
+        key = (asked[0], asked[2:12], header, named.get(header), named.get(AGENT))
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= MOST:
+                self._change()
+            found = self._known[key] = self._before.get(key) or Alike()
+        return found
+
+    def forget(self) -> None:
+        """Forget what was not used for a while."""
+        now = time.monotonic()
+        if now - self._since >= KEPT_S:
+            self._since = now
+            self._change()
+
+    def _change(self) -> None:
+        self._before, self._known = self._known, {}

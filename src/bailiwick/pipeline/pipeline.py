@@ -13,7 +13,7 @@ from bailiwick.alternatives import Needs, fit
 from bailiwick.audit import AuditUnavailable, Event, canonical, reread
 from bailiwick.decision import Effect
 from bailiwick.location import ClientAddress, Invalid, Located
-from bailiwick.pipeline.alike import Alike
+from bailiwick.pipeline.alike import Alike, Alikes
 from bailiwick.pipeline.answers import answers_events
 from bailiwick.pipeline.end_users import EndUsers
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
@@ -114,6 +114,7 @@ class Pipeline:
         self._anonymous = anonymous
         self._keep_raw = keep_raw
         self._scene: Scene | None = None
+        self._alikes = Alikes()
         self.arranges = False
         """Whether the policy has anything in place of a model."""
         self.unguarded = 0
@@ -134,6 +135,10 @@ class Pipeline:
         self._scene = Scene(world, self._clients)
         self.arranges = bool(world.table.policy.fallbacks)
 
+    def forget(self) -> None:
+        """Forget what was asked a while ago; to be called now and then."""
+        self._alikes.forget()
+
     async def judge(self, asked: Asked, at: datetime) -> Judged:
         """Judge a request. The record of a permit is durable when this returns.
 
@@ -147,14 +152,17 @@ class Pipeline:
     ) -> Judged | Pending:
         """Judge a request without waiting: a deny stands at once, a permit once it is durable.
 
-        ``size``: bytes of the body. ``alike``: what others that asked the same were told; what this
-        one is told is put there. Raises ``Unauthenticated`` and ``Unavailable``.
+        ``size``: bytes of the body. ``alike``: where what is found for this request is kept for
+        others that ask the same, if whoever asks keeps it. Raises ``Unauthenticated`` and
+        ``Unavailable``.
         """
         began = time.perf_counter_ns()
         scene = self._scene
         if scene is None:
             raise Unavailable("not_ready")
-        if alike is not None and alike.scene is scene and alike.since <= at < alike.until:
+        if alike is None:
+            alike = self._alikes.find(asked, scene.world.client.header)
+        if alike.scene is scene and alike.since <= at < alike.until:
             digest = alike.digest
             if digest is None or self._by_digest(digest, at) is alike.account:
                 return self._judge_again(alike, scene, at, size, began)
@@ -174,7 +182,7 @@ class Pipeline:
         build = scene.build(asked, at)
         attested = self._attested(end_user, account, at)
         text = answer.text(account, caller, build, attested, beside)
-        if alike is not None and end_user is None and not self._keep_raw:
+        if end_user is None and not self._keep_raw:
             self._learn(alike, scene, asked, judged, text, answer.counts, at)
         raw = self._raw(caller.client)
         return self._stand(judged, scene, text, size if answer.counts else None, at, began, raw)

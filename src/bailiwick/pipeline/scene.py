@@ -118,7 +118,7 @@ class Answer(NamedTuple):
 
 def _kept(value: bytes) -> bytes:
     """Write a value so that another filling leaves it as it is."""
-    return value.replace(b"%", b"%%")
+    return value.replace(b"%", b"%%") if b"%" in value else value
 
 
 class Scene:
