@@ -171,9 +171,20 @@ def _write_bodies(
             wrk.Sent(address, random.choice(keys), random.choice(files)) for address in addresses
         ]
 
+    texts = [bodies.small(random, MODEL) for _ in range(CALLERS)]
+    text_files = bodies.write(directory, texts, "text")
+
+    def fresh(every: Sequence[wrk.Sent]) -> list[wrk.Sent]:
+        pairs = zip(every, text_files, strict=True)
+        return [replace(one, body=text, id=f"req-{random.getrandbits(64):016x}")
+                for one, text in pairs]  # fmt: skip
+
+    small_permitted, small_refused = sent(permitted, [small]), sent(refused, [small])
     bench.sent = {
-        "small-permitted": sent(permitted, [small]),
-        "small-refused": sent(refused, [small]),
+        "small-permitted": small_permitted,
+        "small-permitted-fresh": fresh(small_permitted),
+        "small-refused": small_refused,
+        "small-refused-fresh": fresh(small_refused),
         "large-permitted": [
             wrk.Sent(address, random.choice(keys), file)
             for address, file in zip(permitted, large_files, strict=False)
@@ -186,7 +197,7 @@ def _check(bench: Bench, server: Server) -> None:
     for kind, every in bench.sent.items():
         first = every[0]
         status = _ask(server, first.address, first.key, first.body.read_bytes())
-        wanted = 403 if kind == "small-refused" and server.refuses else 200
+        wanted = 403 if "-refused" in kind and server.refuses else 200
         if status != wanted:
             raise Failed(f"it answered {status} and not {wanted} to a request of kind {kind}")
 
@@ -227,12 +238,11 @@ def measure(bench: Bench, options: Options, loads: Sequence[Load]) -> Found:
 
 def _one_turn(bench: Bench, load: Load, name: str, seconds: float) -> Measured:
     server = bench.servers[name]
-    kind = f"{'large' if load.large else 'small'}-{'permitted' if load.permitted else 'refused'}"
     fsync = disk.fsync_ms(bench.records) if name == OURS else None
     connections = _connections(load, server)
     opened, asked = bench.upstream.counts()
     cpu = server.cpu_seconds()
-    script, core = bench.scripts[name, kind], bench.cores.load
+    script, core = bench.scripts[name, load.kind], bench.cores.load
     answered = wrk.load(server.port, script, connections, seconds, core)
     cpu = server.cpu_seconds() - cpu
     opened_after, asked_after = bench.upstream.counts()

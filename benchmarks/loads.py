@@ -24,6 +24,14 @@ class Load:
     permitted: bool
     large: bool
     servers: tuple[str, ...]
+    fresh: bool = False
+    """Whether each request has an id and a text of its own; otherwise they come again and again."""
+
+    @property
+    def kind(self) -> str:
+        """Name what is sent."""
+        size, effect = "large" if self.large else "small", self.permitted
+        return f"{size}-{'permitted' if effect else 'refused'}{'-fresh' if self.fresh else ''}"
 
 
 SMALL = Load(
@@ -38,7 +46,15 @@ LARGE = Load(
 SINGLE = Load(
     "527 B, permitted, 1 connection", 1, True, False, (PLAIN, LUA, RBAC, AUTHZ, OURS, NO_FSYNC)
 )
-LOADS = (SMALL, REFUSED, LARGE, SINGLE)
+SMALL_FRESH = Load(
+    "527 B, permitted, 64 connections, each with an id and a text of its own", 64, True, False,
+    (PLAIN, OURS), fresh=True,
+)  # fmt: skip
+REFUSED_FRESH = Load(
+    "527 B, refused, 64 connections, each with an id and a text of its own", 64, False, False,
+    (RBAC, OURS), fresh=True,
+)  # fmt: skip
+LOADS = (SMALL, SMALL_FRESH, REFUSED, REFUSED_FRESH, LARGE, SINGLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ _SCRIPT = """
 local requests, next_one = {}, 0
 function init(args)
   for line in io.lines(%(manifest)s) do
-    local address, key, body = line:match("^(%%S+) (%%S+) (%%S+)$")
+    local address, key, body, id = line:match("^(%%S+) (%%S+) (%%S+) (%%S+)$")
     local file = io.open(body, "rb")
     local headers = {["content-type"] = "application/json", ["x-forwarded-for"] = address}
     headers[%(key_header)s] = %(key_prefix)s .. key
+    if id ~= "-" then headers["x-request-id"] = id end
     requests[#requests + 1] = wrk.format("POST", %(path)s, headers, file:read("*a"))
     file:close()
   end
@@ -40,6 +41,8 @@ class Sent:
     address: str
     key: str
     body: Path
+    id: str = "-"
+    """Of the request, in its head; ``-``: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ class Answered:
 def write_script(path: Path, sent: Sequence[Sent], way: Way) -> Path:
     """Write the script for one way of asking, and the list of requests that it reads."""
     manifest = path.with_suffix(".txt")
-    manifest.write_text("".join(f"{one.address} {way.key or one.key} {one.body}\n" for one in sent))
+    manifest.write_text(
+        "".join(f"{one.address} {way.key or one.key} {one.body} {one.id}\n" for one in sent)
+    )
     words: Mapping[str, str] = {
         "manifest": str(manifest),
         "path": way.path,

@@ -101,6 +101,9 @@ class TableJudge:
         })  # fmt: skip
         return Durable(judged) if decision.permitted else judged
 
+    def alike(self, asked: Asked) -> Alike:
+        return Alike()
+
     def arrangement(self, asked: Asked) -> None:
         return None
 

@@ -109,6 +109,10 @@ class Worker:
         pipeline = self._pipeline or self._ready()
         return pipeline.judge_now(asked, at, size, alike)
 
+    def alike(self, asked: Asked) -> Alike:
+        """Find what is kept of others that asked the same."""
+        return (self._pipeline or self._ready()).alike(asked)
+
     def pipeline(self) -> Pipeline:
         """Give the pipeline. Raises ``Unavailable`` while there is none."""
         return self._ready()

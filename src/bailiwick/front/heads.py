@@ -67,6 +67,8 @@ class Head:
     """Whether the sender waits to be told that the body is wanted."""
     chunks: bool
     """Whether the sender understands an answer in chunks (HTTP/1.1)."""
+    kept: bool = False
+    """Whether it is kept, for others that are the same."""
     meaning: Any = None
     """What those who answer make of it: for them to set, once."""
 
@@ -113,6 +115,7 @@ class Heads:
             if len(self._known) >= MOST_HEADS:
                 self._change()
             self._known[data] = head
+            head.kept = True
         return head
 
     def forget(self, now: float) -> None:

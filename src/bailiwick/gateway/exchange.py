@@ -146,6 +146,7 @@ class Exchange:
         asked, alike = question
         began, judge = clock(), gateway.services.judge
         try:
+            alike = alike or judge.alike(asked)
             arranged = judge.arrangement(asked)
             if arranged is not None:
                 body = body or read(raw, gateway.options.limits)
@@ -160,7 +161,7 @@ class Exchange:
             if attempt is None:
                 gateway.metrics.denying(clock() - began)
                 self._deny(verdict, alike)
-                if body is not None and self.fallback is None:
+                if body is not None and self.head.kept and self.fallback is None:
                     meaning.remember_denied(question, raw)
                 self.connection.finished()
                 return

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from bailiwick.front import NO_HEAD, Head, Refused
 from bailiwick.gateway.body import SHORT
-from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, Endpoint, dialect_of
+from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, dialect_of
 from bailiwick.gateway.identity import check_query, key_presented, model_named
 from bailiwick.pipeline import Alike, Asked
 
@@ -17,7 +17,8 @@ class Question(NamedTuple):
     """What is asked, and what others that asked the same were told."""
 
     asked: Asked
-    alike: Alike
+    alike: Alike | None
+    """``None``: it is kept elsewhere."""
 
 
 class Meaning:
@@ -31,16 +32,17 @@ class Meaning:
         self._denied: Question | None = None
         self._raw = b""
         """The body that asked it."""
-        self.endpoint: Endpoint | None = ENDPOINTS.get(head.path)
+        self.endpoint = endpoint = ENDPOINTS.get(head.path)
         """``None``: it is about the models that there are."""
-        self.dialect = dialect_of(head.path, head.headers)
+        self.dialect = endpoint.dialect if endpoint else dialect_of(head.path, head.headers)
         self.key: str | None = None
         self.refused = self._why_refused()
         """Why such requests are refused, if the head alone says so."""
 
     def _why_refused(self) -> Refused | None:
         head, endpoint = self._head, self.endpoint
-        if head.headers.get("content-encoding", "identity").lower() != "identity":
+        coding = head.headers.get("content-encoding")
+        if coding is not None and coding.lower() != "identity":
             return Refused("content_encoding", "send the body without `content-encoding`")
         if endpoint is None and not _is_about_models(head.path):
             return Refused("path_unknown", "there is nothing at this path")
@@ -64,10 +66,12 @@ class Meaning:
                 return found
         name = model_named(body, self._head.headers)
         assert endpoint is not None  # noqa: S101 - only who has one takes a body
+        asked = self.asked(peer, endpoint.action, name, features)
+        if not self._head.kept:
+            return Question(asked, None)
         if len(self._questions) >= MOST_ASKED:
             self._questions.clear()
-        found = Question(self.asked(peer, endpoint.action, name, features), Alike())
-        self._questions[peer, name, features] = found
+        found = self._questions[peer, name, features] = Question(asked, Alike())
         return found
 
     def denied_before(self, peer: str, raw: bytes | bytearray) -> Question | None:

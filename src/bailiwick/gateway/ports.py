@@ -21,6 +21,9 @@ class Judge(Protocol):
     ) -> Judged | Pending:
         """Judge a request of so many bytes: a deny stands at once, a permit when it is durable."""
 
+    def alike(self, asked: Asked) -> Alike:
+        """Find what is kept of others that asked the same."""
+
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of a judged request, once."""
 

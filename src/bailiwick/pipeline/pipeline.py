@@ -135,6 +135,11 @@ class Pipeline:
         self._scene = Scene(world, self._clients)
         self.arranges = bool(world.table.policy.fallbacks)
 
+    def alike(self, asked: Asked) -> Alike:
+        """Find what is kept of others that asked the same."""
+        scene = self._scene
+        return Alike() if scene is None else self._alikes.find(asked, scene.world.client.header)
+
     def forget(self) -> None:
         """Forget what was asked a while ago; to be called now and then."""
         self._alikes.forget()
@@ -160,8 +165,7 @@ class Pipeline:
         scene = self._scene
         if scene is None:
             raise Unavailable("not_ready")
-        if alike is None:
-            alike = self._alikes.find(asked, scene.world.client.header)
+        alike = alike or self.alike(asked)
         if alike.scene is scene and alike.since <= at < alike.until:
             digest = alike.digest
             if digest is None or self._by_digest(digest, at) is alike.account:
