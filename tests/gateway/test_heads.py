@@ -29,6 +29,8 @@ PIECES = [
     "\x00",
     "\xff",
     "%2F",
+    "x-request-id: ",
+    "X-Request-ID: ",
     "connection: close",
 ]
 BODY_PIECES = [
@@ -89,7 +91,7 @@ def head(lines: list[str]) -> str:
 def test_an_accepted_head_is_read_by_llhttp_in_the_same_way(middle: str, modern: bool) -> None:
     text = head([f"POST /v1/messages HTTP/1.{int(modern)}", "host: g", middle]).encode("latin-1")
     try:
-        found, length = Heads().read(text)
+        found, length, id_ = Heads().read(text)
     except Refused:
         return
 
@@ -97,9 +99,14 @@ def test_an_accepted_head_is_read_by_llhttp_in_the_same_way(middle: str, modern:
 
     assert peer.url.decode() == found.path + (f"?{found.query}" if found.query else "")
     assert parser.get_method().decode() == found.method
-    sized = [line for line in peer.headers if line not in found.lines]
-    assert sized in ([], [("content-length", str(length))])
-    assert [line for line in peer.headers if line not in sized] == list(found.lines)
+    left = list(peer.headers)
+    if id_ is not None:
+        left.remove(("x-request-id", id_))
+    if left != list(found.lines):  # a plain length is cut out as well
+        (size,) = [value for name, value in left if name == "content-length"]
+        assert int(size) == length
+        left.remove(("content-length", size))
+    assert left == list(found.lines)
     assert peer.complete == (length == 0)
 
 
@@ -171,13 +178,39 @@ OPENING = "POST /v1/messages HTTP/1.1\r\nhost: g\r\nx-api-key: k"
 def test_heads_that_differ_by_the_length_only_are_read_once() -> None:
     heads = Heads()
 
-    first, five = heads.read(f"{OPENING}\r\nContent-Length: 5\r\nx-a: b".encode())
-    second, none = heads.read(f"{OPENING}\r\nContent-Length: 0\r\nx-a: b".encode())
-    other, six = heads.read(f"{OPENING}\r\ncontent-length: 6\r\nx-a: c".encode())
+    first = heads.read(f"{OPENING}\r\nContent-Length: 5\r\nx-a: b".encode())
+    second = heads.read(f"{OPENING}\r\nContent-Length: 0\r\nx-a: b\r\nX-Request-Id: i-2 ".encode())
+    third = heads.read(f"{OPENING}\r\nx-request-id: i 3\r\nContent-Length: 7\r\nx-a: b".encode())
+    other = heads.read(f"{OPENING}\r\ncontent-length: 6\r\nx-a: c".encode())
 
-    assert first is second
-    assert other is not first
-    assert (five, none, six) == (5, 0, 6)
+    assert first[0] is second[0] is third[0]
+    assert other[0] is not first[0]
+    assert [one[1:] for one in (first, second, third, other)] == [
+        (5, None), (0, "i-2"), (7, "i 3"), (6, None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "cut", "left"),
+    [
+        ("x-request-id: ", "", None),
+        ("x-request-id:a", None, "a"),
+        ("x-my-request-id: a", None, None),
+        ("user-agent: request-bot\r\nx-request-id: a", None, "a"),
+        ("x-request-id: a\r\nx-request-id: b", "a", "b"),
+    ],
+)
+def test_the_first_plain_id_is_cut_out(line: str, cut: str | None, left: str | None) -> None:
+    head, _, id_ = Heads().read(f"{OPENING}\r\n{line}".encode())
+
+    assert id_ == cut
+    assert head.headers.get("x-request-id") == left
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\x00", "\xe9", "a\x7f"])
+def test_an_id_that_no_head_may_hold_is_refused(value: str) -> None:
+    with pytest.raises(Refused):
+        Heads().read(f"{OPENING}\r\nx-request-id: {value}".encode("latin-1"))
 
 
 @pytest.mark.parametrize(
@@ -210,9 +243,9 @@ def test_a_length_is_said_once_and_plainly(lines: str, code: str) -> None:
 def test_a_head_that_is_not_used_again_is_forgotten() -> None:
     heads, now = Heads(), time.monotonic()
     used, unused, unique = (
-        f"{OPENING}\r\n{line}: 1".encode() for line in ("x-a", "x-b", "x-request-id")
+        f"{OPENING}\r\n{line}: 1".encode() for line in ("x-a", "x-b", "traceparent")
     )
-    first, _ = heads.read(used)
+    first, *_ = heads.read(used)
     for other in (unused, unique):
         heads.read(other)
 

@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._blocked = False
         self._writable: asyncio.Future[None] | None = None
         self._unsent: float = NEVER
+        self.request_id: str | None = None
+        """What the caller calls the request in hand, if that was cut out of its head."""
         self.peer = peer or ""
         """Address of the other side."""
         self.deadline = clock() + self._timeouts.header_s
@@ -153,7 +155,7 @@ class Connection(asyncio.Protocol):
         self._front.in_hand += 1
         self._exchange = exchange = self._front.exchange(self)
         try:
-            head, length = self._front.heads.read(raw)
+            head, length, self.request_id = self._front.heads.read(raw)
         except Refused as error:
             self._refuse(error)
             return b""

@@ -41,6 +41,9 @@ _SECRET: Final = frozenset(
 _UNIQUE: Final = frozenset({"x-request-id", "traceparent", "tracestate", "idempotency-key"})
 """What no two requests share."""
 _NOT_KEPT: Final = _SECRET | _UNIQUE
+_ID_LINES: Final = frozenset({b"\r\nx-request-id: ", b"\r\nX-Request-Id: ", b"\r\nX-Request-ID: "})
+_ID_AT: Final = len(b"\r\nx-request-id: ")
+_ID_FROM: Final = len(b"\r\nx-r")
 _LENGTH_LINES: Final = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 _SIZE_AT: Final = len(_LENGTH_LINES[0])
 _MOST_DIGITS: Final = 15
@@ -48,15 +51,23 @@ _MOST_DIGITS: Final = 15
 _Value = TypeVar("_Value")
 
 
+def _cut(data: bytes, at: int, size: int) -> tuple[bytes, bytes]:
+    """Cut a line out that begins at ``at`` with so many bytes; give its value, and what is left."""
+    end = data.find(b"\r\n", at + size)
+    if end < 0:
+        return data[at + size :], data[:at]
+    return data[at + size : end], data[:at] + data[end:]
+
+
 @dataclass(slots=True, eq=False)
 class Head:
-    """The head of a request, but for the length of its body: many requests may share one."""
+    """The head of a request, but for what no two share: the length of its body, and its id."""
 
     method: str
     path: str
     query: str
     lines: Sequence[tuple[str, str]]
-    """Header lines in order, names in lower case; a plain ``content-length`` is left out."""
+    """Header lines in order, names in lower case; what is cut out is left out."""
     headers: Mapping[str, str]
     """The same by name, the last line of a name winning. Those that count are there once."""
     length: int | None
@@ -78,9 +89,10 @@ NO_HEAD: Final = Head("", "", "", (), {}, 0, False, False, True)
 
 
 class Heads:
-    """Reads heads. Those of one client are alike but for the length, so each is read once.
+    """Reads heads. Those of one client are alike but for the length and an id, which proxies give:
+    both are cut out, if they are written plainly, and what is left is read once.
 
-    They hold secrets: one that is not used again is forgotten after a moment.
+    Heads hold secrets: one that is not used again is forgotten after a moment.
     """
 
     def __init__(self) -> None:
@@ -89,25 +101,30 @@ class Heads:
         """Those that were not used since the last change."""
         self._since = clock()
 
-    def read(self, data: bytes) -> tuple[Head, int | None]:
-        """Read a head, without the empty line at its end; gives the bytes of the body with it.
+    def read(self, data: bytes) -> tuple[Head, int | None, str | None]:
+        """Read a head, without the empty line at its end.
 
-        ``None``: the body comes in chunks. Raises ``Refused``.
+        Gives with it the bytes of the body (``None``: it comes in chunks) and the ``x-request-id``,
+        if it is cut out. Raises ``Refused``.
         """
+        id_ = None
+        at = data.find(b"equest-") - _ID_FROM
+        if at >= 0 and data[at : at + _ID_AT] in _ID_LINES:
+            value, rest = _cut(data, at, _ID_AT)
+            if not value.translate(None, _PLAIN):
+                data, id_ = rest, value.strip(b" \t").decode("ascii")
         at = data.find(_LENGTH_LINES[0])
         if at < 0:
             at = data.find(_LENGTH_LINES[1])
         if at >= 0:
-            end = data.find(b"\r\n", at + _SIZE_AT)
-            size = data[at + _SIZE_AT : end] if end >= 0 else data[at + _SIZE_AT :]
+            size, shared = _cut(data, at, _SIZE_AT)
             if size.isdigit() and len(size) <= _MOST_DIGITS:
-                shared = data[:at] + data[end:] if end >= 0 else data[:at]
                 head = self._known.get(shared) or self._find(shared)
                 if head.length == 0 and "content-length" not in head.headers:
-                    return head, int(size)
+                    return head, int(size), id_
                 head = read_head(data)  # which refuses a second length, or chunks beside it
         head = self._known.get(data) or self._find(data)
-        return head, head.length
+        return head, head.length, id_
 
     def _find(self, data: bytes) -> Head:
         head = self._before.pop(data, None) or read_head(data)

@@ -6,7 +6,7 @@ that brings word of its record. Only what has more to wait for takes a task.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -220,14 +220,14 @@ class Exchange:
         self._count("permit" if verdict.permitted else "deny", verdict.code)
 
     def _reply(self, status: int, body: bytes) -> None:
-        self._connection.answer(Reply(status, _headers(self.head.headers), body))
+        self._connection.answer(Reply(status, self._headers(), body))
         self._count("answered", "")
 
     def _say(self, problem: Refused) -> None:
         """Say why there is no decision."""
-        status, headers = STATUS[problem.code], _headers({})
+        status, headers = STATUS[problem.code], [*_JSON]
         if self.where not in _ASKED_BY_PROXIES:
-            headers = _headers(self.head.headers)
+            headers = self._headers()
         elif problem.code not in _SHOWN:
             status = 503  # a proxy would show its client a 4xx that is none of its business
         id_ = decision_id(datetime.now(UTC)).replace("dec_", "ref_", 1)
@@ -239,6 +239,11 @@ class Exchange:
             headers.append(("retry-after", str(problem.retry_after_s)))
         self._connection.answer(Reply(status, headers, body))
         self._count("refused", problem.code)
+
+    def _headers(self) -> list[tuple[str, str]]:
+        """Give the headers of an answer, with the id of the question."""
+        id_ = self._connection.request_id or self.head.headers.get("x-request-id")
+        return [*_JSON, ("x-request-id", id_[:200])] if id_ is not None else [*_JSON]
 
     def _count(self, effect: str, reason: str) -> None:
         asker = self.asker.name if self.asker is not None else ""
@@ -254,10 +259,3 @@ def _check_method(head: Head, wanted: str) -> NotAnswered | None:
     if head.method == wanted:
         return None
     return NotAnswered("method_not_allowed", f"this path takes {wanted}")
-
-
-def _headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    found = [*_JSON]
-    if "x-request-id" in headers:
-        found.append(("x-request-id", headers["x-request-id"][:200]))
-    return found
