@@ -79,7 +79,7 @@ def _section(outcome: gateway_report.Outcome, times: Mapping[Edge, Spread]) -> S
         ),
         (
             *(
-                Goal(ours, ">=", 0.9, outcome.rate(REFUSED, ours, theirs), f"of {theirs}")
+                Goal(ours, ">=", 0.9, outcome.cpu(REFUSED, theirs, ours), f"of {theirs}")
                 for ours, theirs in pairs
             ),
             Goal("compile, the slowest: processor time", "<=", 5.0, slowest, "s"),

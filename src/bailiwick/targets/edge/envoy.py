@@ -344,10 +344,12 @@ def _ask(made: Plan, options: EdgeOptions) -> dict[str, Any]:
 def _replies(made: Plan, reads: bool) -> dict[str, Any]:
     """Word what Envoy refuses by itself; what the service says goes through as it is."""
     link = pages.link(made.refusal)
-    blocked_by = {"link": _verbatim(link)} if link else {}
+    more = {"link": _verbatim(link)} if link else {}
+    if pages.may_be_kept(made.refusal.status):
+        more["cache-control"] = "no-store"
     style = _verbatim_all(made.refusal)
     seen = {"header_filter": {"header": {"name": COUNTRY, "present_match": True}}}
-    refused = _mapper(_and(seen, _status(403)), pages.refused(style, _ID), **blocked_by)
+    refused = _mapper(_and(seen, _status(403)), pages.refused(style, _ID), **more)
     unread = _mapper(_and(seen, _said_unread()), pages.unreadable(_ID))
     return {
         "mappers": [
@@ -362,7 +364,7 @@ def _replies(made: Plan, reads: bool) -> dict[str, Any]:
 
 
 def _mapper(condition: dict[str, Any], page: pages.Page, **headers: str) -> dict[str, Any]:
-    given = {DECISION: _ID, "cache-control": "no-store", **headers}
+    given = {DECISION: _ID, **headers}
     action = "OVERWRITE_IF_EXISTS_OR_ADD"
     return {
         "filter": condition,

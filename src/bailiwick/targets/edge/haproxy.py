@@ -117,7 +117,9 @@ backend models
 
 
 def _answer(status: int, folder: str, page: str, link: str | None = None) -> str:
-    headers = [("x-bailiwick-decision", _ID), ("cache-control", "no-store")]
+    headers = [("x-bailiwick-decision", _ID)]
+    if pages.may_be_kept(status):
+        headers.append(("cache-control", "no-store"))
     if link:
         headers.append(("link", f"'{_verbatim(link)}'"))
     said = " ".join(f"hdr {name} {value}" for name, value in headers)

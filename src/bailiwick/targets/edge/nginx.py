@@ -209,10 +209,11 @@ def _answer(
 ) -> str:
     """Answer on the spot, as going on to an ``error_page`` costs more."""
     blocked_by = f"add_header Link '{link.replace('$', '%24')}' always;\n" if link else ""
+    unkept = "add_header Cache-Control no-store always;\n" if pages.may_be_kept(status) else ""
     text = json.dumps(page).replace("\\", "\\\\").replace("'", "\\'")
     return _indented(
         f"{logged}add_header X-Bailiwick-Decision {id_} always;\n"
-        f"add_header Cache-Control no-store always;\n{blocked_by}return {status} '{text}';\n"
+        f"{unkept}{blocked_by}return {status} '{text}';\n"
     )
 
 

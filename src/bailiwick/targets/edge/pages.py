@@ -17,6 +17,11 @@ Page = Mapping[str, Any]
 _URL: Final = ":/?#[]@!&()*+,;=%~"
 
 
+def may_be_kept(status: int) -> bool:
+    """Whether a cache may keep such an answer though nothing says so (RFC 9110, 15.1; RFC 7725)."""
+    return status in {404, 405, 410, 414, 451, 501}
+
+
 def refused(style: Refusal, id_: str) -> Page:
     """Answer for a place from which nothing, or not this model, is permitted."""
     more = {}
