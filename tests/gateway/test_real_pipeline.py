@@ -134,3 +134,37 @@ def test_every_request_is_on_record_and_the_record_verifies(
     assert real.key not in json.dumps(records, default=str)
     assert US not in json.dumps(records, default=str)
     assert verify(real.directory / "audit").ok
+
+
+def test_who_asks_again_is_judged_and_recorded_each_time(
+    running_upstream: Upstream, tmp_path: Path
+) -> None:
+    real = Real(tmp_path, running_upstream.url)
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
+    shown = [{"role": "user", "content": [image]}]
+    alone = "x-request-id: {}\r\nx-forwarded-for: {}\r\n"
+    asked: list[tuple[str, dict[str, Any], int]] = [
+        (NL, {}, 403), (NL, {}, 403), (NL, {"temperature": 1}, 403), (US, {}, 200),
+        (NL, {"model": "acme/none"}, 403), (NL, {"temperature": 1}, 403), (US, {}, 200),
+        (US, {"messages": shown}, 403), (US, {"messages": shown}, 403), (US, {}, 200),
+    ]  # fmt: skip
+    answers = []
+    for number, (address, more, wanted) in enumerate(asked):
+        text = message(**{"model": MODEL, **more})
+        headers = alone.format(f"id-{number}", address)
+        status, answer = ask(real.process.port, text, key=real.key, headers=headers)
+        assert status == wanted
+        answers.append((len(text), answer))
+
+    decisions = [one for one in real.records() if one["kind"] == "decision"]
+
+    assert len({one["id"] for one in decisions}) == len(asked)
+    for one, (size, answer), (address, more, status) in zip(decisions, answers, asked, strict=True):
+        assert one["model_asked"] == more.get("model", MODEL)
+        assert one["evidence"]["address"] == [{US: "US", NL: "NL"}[address]]
+        if status == 403:
+            assert one["id"] == answer["bailiwick"]["decision"]
+            assert f"(decision {one['id']})" in answer["error"]["message"]
+            assert one["bytes_in"] == size
+    assert decisions[7]["reasons"][0]["code"] == "feature.denied"
+    assert verify(real.directory / "audit").ok

@@ -177,6 +177,20 @@ def test_what_is_not_used_is_forgotten(monkeypatch: pytest.MonkeyPatch, ask: Any
     assert alikes._before.keys() == alikes._known.keys()
 
 
+def test_what_is_long_is_not_kept(ask: Any) -> None:
+    alikes = Alikes()
+
+    for long in (
+        {"path": "/" + "x" * 1024},
+        {"key": "k" * 1024},
+        {"headers": [("x-forwarded-for", "203.0.113.7," * 100)]},
+        {"headers": [("user-agent", "x" * 1024)]},
+    ):
+        alikes.find(named(ask(**long)), "x-forwarded-for")
+
+    assert not alikes._known
+
+
 def test_what_was_told_is_forgotten_with_what_was_found(
     pipeline: Pipeline, make_world: Any, ask: Any
 ) -> None:

@@ -142,7 +142,7 @@ class Exchange:
         question = meaning.denied_before(peer, raw)
         if question is None:
             body = read(raw, gateway.options.limits)
-            question = meaning.question(peer, body, endpoint.features(body))
+            question = meaning.question(self.head, peer, body, endpoint.features(body))
         asked, alike = question
         began, judge = clock(), gateway.services.judge
         try:
@@ -208,7 +208,7 @@ class Exchange:
         head = self.head
         name = _model_asked_for(head.path)
         check_query(head.query, models.QUERY)
-        asked = self.meaning.asked(self.connection.peer, "list_models", None, frozenset())
+        asked = self.meaning.asked(head, self.connection.peer, "list_models", None, frozenset())
         try:
             permitted = self.gateway.services.judge.permitted_models(asked, datetime.now(UTC))
         except (Unauthenticated, Unavailable) as error:

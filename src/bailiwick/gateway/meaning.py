@@ -1,4 +1,7 @@
-"""What the gateway makes of the head of a request. Requests with the same head share it."""
+"""What the gateway makes of the head of a request. Requests with the same head share it.
+
+A head that is kept holds it, so it does not hold the head: what is dropped is gone at once.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -24,10 +27,9 @@ class Question(NamedTuple):
 class Meaning:
     """What a head means."""
 
-    __slots__ = ("_denied", "_head", "_questions", "_raw", "dialect", "endpoint", "key", "refused")
+    __slots__ = ("_denied", "_questions", "_raw", "dialect", "endpoint", "key", "refused")
 
     def __init__(self, head: Head) -> None:
-        self._head = head
         self._questions: dict[tuple[str, str, frozenset[str]], Question] = {}
         self._denied: Question | None = None
         self._raw = b""
@@ -36,11 +38,11 @@ class Meaning:
         """``None``: it is about the models that there are."""
         self.dialect = endpoint.dialect if endpoint else dialect_of(head.path, head.headers)
         self.key: str | None = None
-        self.refused = self._why_refused()
+        self.refused = self._why_refused(head)
         """Why such requests are refused, if the head alone says so."""
 
-    def _why_refused(self) -> Refused | None:
-        head, endpoint = self._head, self.endpoint
+    def _why_refused(self, head: Head) -> Refused | None:
+        endpoint = self.endpoint
         coding = head.headers.get("content-encoding")
         if coding is not None and coding.lower() != "identity":
             return Refused("content_encoding", "send the body without `content-encoding`")
@@ -57,17 +59,19 @@ class Meaning:
             return refused.with_traceback(None)
         return None
 
-    def question(self, peer: str, body: Mapping[str, Any], features: frozenset[str]) -> Question:
-        """Say what such a request asks with a body. Raises ``Refused``."""
+    def question(
+        self, head: Head, peer: str, body: Mapping[str, Any], features: frozenset[str]
+    ) -> Question:
+        """Say what a request with this head asks with a body. Raises ``Refused``."""
         name, endpoint = body.get("model"), self.endpoint
         if type(name) is str:
             found = self._questions.get((peer, name, features))
             if found is not None:
                 return found
-        name = model_named(body, self._head.headers)
+        name = model_named(body, head.headers)
         assert endpoint is not None  # noqa: S101 - only who has one takes a body
-        asked = self.asked(peer, endpoint.action, name, features)
-        if not self._head.kept:
+        asked = self.asked(head, peer, endpoint.action, name, features)
+        if not head.kept:
             return Question(asked, None)
         if len(self._questions) >= MOST_ASKED:
             self._questions.clear()
@@ -86,9 +90,10 @@ class Meaning:
         if len(raw) <= SHORT:
             self._denied, self._raw = question, bytes(raw)
 
-    def asked(self, peer: str, action: str, model: str | None, features: frozenset[str]) -> Asked:
+    def asked(
+        self, head: Head, peer: str, action: str, model: str | None, features: frozenset[str]
+    ) -> Asked:
         """Say what is asked, for whoever judges."""
-        head = self._head
         return Asked(
             peer, head.lines, self.key, model, action, features, self.dialect, head.path,
             answers=True,

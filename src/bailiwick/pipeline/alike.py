@@ -18,6 +18,8 @@ from bailiwick.pipeline.values import Asked
 MOST: Final = 2048
 """Questions that are remembered, and as many that were asked before."""
 KEPT_S: Final = 5.0
+LONGEST: Final = 1024
+"""Characters of what is kept of one request: anybody can send them."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -64,7 +66,10 @@ class Alikes:
         if named is None or END_USER in named:  # a token is good for a time of its own
             return Alike()
         header = asked.address_header or header
-        key = (asked[0], asked[2:12], header, named.get(header), named.get(AGENT))
+        said, agent = named.get(header, ""), named.get(AGENT, "")
+        if len(said) + len(agent) + len(asked.key or "") + len(asked.path) > LONGEST:
+            return Alike()
+        key = (asked[0], asked[2:12], header, said, agent)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= MOST:
