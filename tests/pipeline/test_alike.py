@@ -152,12 +152,14 @@ def test_clients_are_told_apart_by_their_address_and_their_program(
     records = Records(log)
     pipeline = make_pipeline(audit=records)
     seen = []
-    for address, agent in ((US, "a"), (US, "b"), (NL, "a"), (US, "a")):
-        headers = [("x-forwarded-for", address), ("user-agent", agent)]
+    for address, agent in ((US, "a"), (US, "b"), (NL, "a"), (US, "a"), ("", "a"), (None, "a")):
+        given = {"x-forwarded-for": address, "user-agent": agent}
+        headers = [(name, value) for name, value in given.items() if value is not None]
         pipeline.judge_now(named(ask(headers=headers)), NOW)
-        seen.append((records.last["address"]["pseudonym"], records.last["build"]))
+        where = records.last["address"]
+        seen.append((where and where["pseudonym"], records.last["build"]))
 
-    assert len(set(seen)) == 3
+    assert len(set(seen)) == 5
     assert seen[0] == seen[3]
 
 

@@ -66,8 +66,8 @@ class Alikes:
         if named is None or END_USER in named:  # a token is good for a time of its own
             return Alike()
         header = asked.address_header or header
-        said, agent = named.get(header, ""), named.get(AGENT, "")
-        if len(said) + len(agent) + len(asked.key or "") + len(asked.path) > LONGEST:
+        said, agent = named.get(header), named.get(AGENT)
+        if len(said or "") + len(agent or "") + len(asked.key or "") + len(asked.path) > LONGEST:
             return Alike()
         key = (asked[0], asked[2:12], header, said, agent)
         found = self._known.get(key)
