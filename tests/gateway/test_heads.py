@@ -246,16 +246,17 @@ def test_a_head_that_is_not_used_again_is_forgotten() -> None:
         f"{OPENING}\r\n{line}: 1".encode() for line in ("x-a", "x-b", "traceparent")
     )
     first, *_ = heads.read(used)
-    for other in (unused, unique):
-        heads.read(other)
+    dropped, *_ = heads.read(unused)
+    heads.read(unique)
 
     for _ in range(3):
         now += 6
-        heads.forget(now)
+        heads.kept.forget(now)
         assert heads.read(used)[0] is first
 
-    assert list(heads._known) == [used]
-    assert unused not in heads._before
+    assert list(heads.kept.fresh) == [used]
+    assert len(heads.kept) == 1
+    assert heads.read(unused)[0] is not dropped
     assert heads.read(unique)[0] is not heads.read(unique)[0]
 
 
@@ -266,4 +267,4 @@ def test_no_more_heads_are_remembered_than_there_is_room_for() -> None:
         heads.read(f"{OPENING}\r\nx-a: {number}".encode())
     heads.read(f"{OPENING}\r\nx-a: {'long' * HEAD_BYTES}".encode())
 
-    assert len(heads._known) + len(heads._before) <= 2 * MOST_HEADS
+    assert len(heads.kept) == MOST_HEADS

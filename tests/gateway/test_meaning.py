@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bailiwick.front.heads import Heads
-from bailiwick.gateway.meaning import MOST_ASKED, Meaning
+from bailiwick.gateway.meaning import Meaning
 
 NONE: frozenset[str] = frozenset()
 
@@ -49,15 +49,6 @@ def test_the_same_question_is_one() -> None:
         meaning.question(one, "192.0.2.1", body, frozenset({"tools"})),
     ):
         assert other.alike is not first.alike
-
-
-def test_no_more_questions_are_kept_than_there_is_room_for() -> None:
-    one = head()
-    meaning = Meaning(one)
-    for number in range(5 * MOST_ASKED):
-        meaning.question(one, "192.0.2.1", {"model": f"m{number}"}, NONE)
-
-    assert len(meaning._questions) <= MOST_ASKED
 
 
 def test_a_body_that_was_denied_counts_for_its_sender_only() -> None:

@@ -1,6 +1,5 @@
 """Requests that ask the same: what is kept from the last one never says other than a fresh look."""
 
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
@@ -163,22 +162,6 @@ def test_clients_are_told_apart_by_their_address_and_their_program(
     assert seen[0] == seen[3]
 
 
-def test_what_is_not_used_is_forgotten(monkeypatch: pytest.MonkeyPatch, ask: Any) -> None:
-    alikes, now = Alikes(), time.monotonic()
-    one, other = named(ask(US)), named(ask(NL))
-    first = alikes.find(one, "x-forwarded-for")
-    alikes.find(other, "x-forwarded-for")
-    monkeypatch.setattr("bailiwick.pipeline.alike.time.monotonic", lambda: now)
-
-    for _ in range(3):
-        now += 6
-        alikes.forget()
-        assert alikes.find(one, "x-forwarded-for") is first
-
-    assert len(alikes._known) == 1
-    assert alikes._before.keys() == alikes._known.keys()
-
-
 def test_what_is_long_is_not_kept(ask: Any) -> None:
     alikes = Alikes()
 
@@ -190,7 +173,7 @@ def test_what_is_long_is_not_kept(ask: Any) -> None:
     ):
         alikes.find(named(ask(**long)), "x-forwarded-for")
 
-    assert not alikes._known
+    assert len(alikes.kept) == 0
 
 
 def test_what_was_told_is_forgotten_with_what_was_found(

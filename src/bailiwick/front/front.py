@@ -96,7 +96,7 @@ class Front:
         self.date_bytes = self.date.encode()
         self.turn.work()  # what came in time is not late
         now = clock()
-        self.heads.forget(now)
+        self.heads.kept.forget(now)
         for connection in [one for one in self.connections if one.deadline <= now]:
             try:
                 connection.expire()

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from bailiwick.front.values import Refused, clock
+from bailiwick.front.values import Refused
+from bailiwick.kept import Kept
 
 MOST_HEADERS: Final = 100
 MOST_HEADS: Final = 2048
-"""Heads that are remembered, and as many that were used before; each of at most so many bytes.
-What was not used for so many seconds is forgotten within as many."""
+"""Heads that are kept, each of at most so many bytes, for so many seconds or twice that."""
 HEAD_BYTES: Final = 2048
 HEADS_S: Final = 5.0
 _REMEMBERED: Final = 4096
@@ -96,10 +96,7 @@ class Heads:
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Head] = {}
-        self._before: dict[bytes, Head] = {}
-        """Those that were not used since the last change."""
-        self._since = clock()
+        self.kept: Kept[bytes, Head] = Kept(MOST_HEADS, HEADS_S)
 
     def read(self, data: bytes) -> tuple[Head, int | None, str | None]:
         """Read a head, without the empty line at its end.
@@ -119,30 +116,21 @@ class Heads:
         if at >= 0:
             size, shared = _cut(data, at, _SIZE_AT)
             if size.isdigit() and len(size) <= _MOST_DIGITS:
-                head = self._known.get(shared) or self._find(shared)
+                head = self.kept.fresh.get(shared) or self._find(shared)
                 if head.length == 0 and "content-length" not in head.headers:
                     return head, int(size), id_
                 head = read_head(data)  # which refuses a second length, or chunks beside it
-        head = self._known.get(data) or self._find(data)
+        head = self.kept.fresh.get(data) or self._find(data)
         return head, head.length, id_
 
     def _find(self, data: bytes) -> Head:
-        head = self._before.pop(data, None) or read_head(data)
-        if len(data) <= HEAD_BYTES and _UNIQUE.isdisjoint(head.headers):
-            if len(self._known) >= MOST_HEADS:
-                self._change()
-            self._known[data] = head
-            head.kept = True
+        head = self.kept.find(data)
+        if head is None:
+            head = read_head(data)
+            if len(data) <= HEAD_BYTES and _UNIQUE.isdisjoint(head.headers):
+                self.kept.keep(data, head)
+                head.kept = True
         return head
-
-    def forget(self, now: float) -> None:
-        """Forget heads that were not used for a while."""
-        if now - self._since >= HEADS_S:
-            self._since = now
-            self._change()
-
-    def _change(self) -> None:
-        self._before, self._known = self._known, {}
 
 
 def check_bytes(data: bytes) -> None:

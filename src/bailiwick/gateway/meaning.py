@@ -12,9 +12,6 @@ from bailiwick.gateway.dialects import ENDPOINTS, MODELS_PATH, dialect_of
 from bailiwick.gateway.identity import check_query, key_presented, model_named
 from bailiwick.pipeline import Alike, Asked
 
-MOST_ASKED: Final = 16
-"""Questions that are remembered beside one head."""
-
 
 class Question(NamedTuple):
     """What is asked, and what others that asked the same were told."""
@@ -27,10 +24,11 @@ class Question(NamedTuple):
 class Meaning:
     """What a head means."""
 
-    __slots__ = ("_denied", "_questions", "_raw", "dialect", "endpoint", "key", "refused")
+    __slots__ = ("_denied", "_last", "_raw", "dialect", "endpoint", "key", "refused")
 
     def __init__(self, head: Head) -> None:
-        self._questions: dict[tuple[str, str, frozenset[str]], Question] = {}
+        self._last: tuple[object, Question] | None = None
+        """What was asked last, and by what it is known."""
         self._denied: Question | None = None
         self._raw = b""
         """The body that asked it."""
@@ -64,18 +62,16 @@ class Meaning:
     ) -> Question:
         """Say what a request with this head asks with a body. Raises ``Refused``."""
         name, endpoint = body.get("model"), self.endpoint
-        if type(name) is str:
-            found = self._questions.get((peer, name, features))
-            if found is not None:
-                return found
+        last, known = self._last, (peer, name, features)
+        if last is not None and last[0] == known:
+            return last[1]
         name = model_named(body, head.headers)
         assert endpoint is not None  # noqa: S101 - only who has one takes a body
         asked = self.asked(head, peer, endpoint.action, name, features)
         if not head.kept:
             return Question(asked, None)
-        if len(self._questions) >= MOST_ASKED:
-            self._questions.clear()
-        found = self._questions[peer, name, features] = Question(asked, Alike())
+        found = Question(asked, Alike())
+        self._last = (known, found)
         return found
 
     def denied_before(self, peer: str, raw: bytes | bytearray) -> Question | None:

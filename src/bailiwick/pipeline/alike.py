@@ -5,18 +5,18 @@ span of time in which nothing that it rests on begins, ends or grows old, and fo
 which still the same is known: that is looked up each time.
 """
 
-import time
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from bailiwick.accounts import AccountView
+from bailiwick.kept import Kept
 from bailiwick.pipeline.end_users import HEADER as END_USER
 from bailiwick.pipeline.scene import AGENT, Scene
 from bailiwick.pipeline.values import Asked
 
 MOST: Final = 2048
-"""Questions that are remembered, and as many that were asked before."""
+"""Questions that are kept, for so many seconds or twice that."""
 KEPT_S: Final = 5.0
 LONGEST: Final = 1024
 """Characters of what is kept of one request: anybody can send them."""
@@ -55,10 +55,7 @@ class Alikes:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Alike] = {}
-        self._before: dict[Hashable, Alike] = {}
-        """What was not used since the last change."""
-        self._since = time.monotonic()
+        self.kept: Kept[Hashable, Alike] = Kept(MOST, KEPT_S)
 
     def find(self, asked: Asked, header: str) -> Alike:
         """Find it; ``header`` is the one in which proxies name clients."""
@@ -70,19 +67,8 @@ class Alikes:
         if len(said or "") + len(agent or "") + len(asked.key or "") + len(asked.path) > LONGEST:
             return Alike()
         key = (asked[0], asked[2:12], header, said, agent)
-        found = self._known.get(key)
+        found = self.kept.fresh.get(key) or self.kept.find(key)
         if found is None:
-            if len(self._known) >= MOST:
-                self._change()
-            found = self._known[key] = self._before.get(key) or Alike()
+            found = Alike()
+            self.kept.keep(key, found)
         return found
-
-    def forget(self) -> None:
-        """Forget what was not used for a while."""
-        now = time.monotonic()
-        if now - self._since >= KEPT_S:
-            self._since = now
-            self._change()
-
-    def _change(self) -> None:
-        self._before, self._known = self._known, {}

@@ -142,7 +142,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Forget what was asked a while ago; to be called now and then."""
-        self._alikes.forget()
+        self._alikes.kept.forget(time.monotonic())
 
     async def judge(self, asked: Asked, at: datetime) -> Judged:
         """Judge a request. The record of a permit is durable when this returns.
