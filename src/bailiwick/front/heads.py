@@ -14,10 +14,10 @@ from bailiwick.front.values import Refused
 from bailiwick.kept import Kept
 
 MOST_HEADERS: Final = 100
-MOST_HEADS: Final = 2048
+MOST_HEADS: Final = 4096
 """Heads that are kept, each of at most so many bytes, for so many seconds or twice that."""
 HEAD_BYTES: Final = 2048
-HEADS_S: Final = 5.0
+HEADS_S: Final = 2.5
 _REMEMBERED: Final = 4096
 _REMEMBERED_BYTES: Final = 200
 
