@@ -1,6 +1,7 @@
 """Remember what is used again, up to so many things, and for a while after the last use."""
 
 import time
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -34,7 +35,8 @@ class Kept(Generic[Key, Value]):
         if len(self.fresh) + len(self._stale) >= self._most:
             if not self._stale:
                 self._stale, self.fresh = self.fresh, {}
-            self._stale.popitem()
+            with suppress(KeyError):  # who forgets may be another thread
+                self._stale.popitem()
         self.fresh[key] = value
 
     def forget(self, now: float) -> None:

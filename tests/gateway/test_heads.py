@@ -268,3 +268,17 @@ def test_no_more_heads_are_remembered_than_there_is_room_for() -> None:
     heads.read(f"{OPENING}\r\nx-a: {'long' * HEAD_BYTES}".encode())
 
     assert len(heads.kept) == MOST_HEADS
+
+
+@pytest.mark.parametrize("cut", ["", "\r\nContent-Length: 5", "\r\nx-request-id: i"])
+def test_what_is_cut_out_counts_as_a_line(cut: str) -> None:
+    lines = 98 - cut.count("\r\n")
+
+    for more, fits in ((0, True), (1, False), (0, True)):
+        filled = "".join(f"\r\nx-{number}: a" for number in range(lines + more))
+        for text in (OPENING + filled + cut, OPENING + cut + filled):
+            if fits:
+                Heads().read(text.encode())
+            else:
+                with pytest.raises(Refused, match="at most 100"):
+                    Heads().read(text.encode())

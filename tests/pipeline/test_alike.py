@@ -107,7 +107,7 @@ def test_what_is_kept_never_differs_from_a_fresh_look(
                 database.revoke_key(second.id, **BY)
                 store.poll()
         one, alike = chance.choice(asked)
-        again += alike.scene is not None
+        again += alike.found is not None
         size = chance.randrange(100)
 
         fresh = verdict(pipeline, records, one, at, size, Alike())
@@ -181,14 +181,16 @@ def test_what_was_told_is_forgotten_with_what_was_found(
 ) -> None:
     asked, alike = ask(NL), Alike()
     pipeline.judge_now(asked, NOW, 0, alike)
-    alike.told = "a refusal"
+    before = alike.found
     pipeline.judge_now(asked, NOW, 0, alike)
-    assert alike.told == "a refusal"
+    assert alike.found is before is not None
+    before.told = "a refusal"
 
     pipeline.use(make_world(WORDED))
     pipeline.judge_now(asked, NOW, 0, alike)
 
-    assert alike.told is None
+    assert alike.found is not None
+    assert alike.found.told is None
 
 
 def test_a_percent_sign_stays_one(tmp_path: Any, make_world: Any, log: AuditLog, ask: Any) -> None:
@@ -211,4 +213,4 @@ def test_addresses_that_are_kept_apart_are_kept_each_time(
     for _ in range(2):
         pipeline.judge_now(asked, NOW, 0, alike)
 
-    assert alike.scene is None
+    assert alike.found is None

@@ -119,8 +119,7 @@ class Worker:
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
         """Say what the policy has in place of the model asked for."""
-        pipeline = self._pipeline or self._ready()
-        return pipeline.arrangement(asked) if pipeline.arranges else None
+        return (self._pipeline or self._ready()).arrangement(asked)
 
     def outcome(self, judged: Judged, outcome: Outcome) -> None:
         """Record what became of it."""

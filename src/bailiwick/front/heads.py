@@ -104,7 +104,7 @@ class Heads:
         Gives with it the bytes of the body (``None``: it comes in chunks) and the ``x-request-id``,
         if it is cut out. Raises ``Refused``.
         """
-        id_ = None
+        whole, id_ = data, None
         at = data.find(b"equest-") - _ID_FROM
         if at >= 0 and data[at : at + _ID_AT] in _ID_LINES:
             value, rest = _cut(data, at, _ID_AT)
@@ -117,10 +117,13 @@ class Heads:
             size, shared = _cut(data, at, _SIZE_AT)
             if size.isdigit() and len(size) <= _MOST_DIGITS:
                 head = self.kept.fresh.get(shared) or self._find(shared)
-                if head.length == 0 and "content-length" not in head.headers:
+                alone = head.length == 0 and "content-length" not in head.headers
+                if alone and len(head.lines) < MOST_HEADERS - 1:
                     return head, int(size), id_
-                head = read_head(data)  # which refuses a second length, or chunks beside it
+                read_head(whole)  # refuses a second length, chunks beside it, too many lines
         head = self.kept.fresh.get(data) or self._find(data)
+        if len(head.lines) == MOST_HEADERS:
+            read_head(whole)  # the id may be one too many
         return head, head.length, id_
 
     def _find(self, data: bytes) -> Head:

@@ -430,11 +430,12 @@ class Exchange:
     def _deny(self, judged: Judged, alike: Alike) -> None:
         """Refuse what was denied. If its record says so already, no outcome follows."""
         style = self.gateway.services.style()
-        told: Told | None = alike.told
+        found = alike.found
+        told: Told | None = found.told if found is not None else None
         if told is None or told.style is not style:
             told = self._told(judged, style)
-            if alike.scene is not None:
-                alike.told = told
+            if found is not None:
+                found.told = told
         self.answered = True
         self.connection.answer_text(style.status, about(told.text, judged.id))
         if not told.times:

@@ -6,46 +6,53 @@ which still the same is known: that is looked up each time.
 """
 
 from collections.abc import Hashable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from bailiwick.accounts import AccountView
 from bailiwick.kept import Kept
 from bailiwick.pipeline.end_users import HEADER as END_USER
 from bailiwick.pipeline.scene import AGENT, Scene
-from bailiwick.pipeline.values import Asked
+from bailiwick.pipeline.values import Asked, Judged
 
 MOST: Final = 2048
 """Questions that are kept, for so many seconds or twice that."""
 KEPT_S: Final = 5.0
 LONGEST: Final = 1024
 """Characters of what is kept of one request: anybody can send them."""
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Found:
+    """What was found for a request, and when and for whom it counts."""
+
+    __slots__ = ("account", "counts", "digest", "judged", "scene", "since", "text", "told", "until")
+
+    def __init__(
+        self, scene: Scene, at: datetime, judged: Judged, digest: bytes | None, text: bytes,
+        *, counts: bool,
+    ) -> None:  # fmt: skip
+        self.scene = scene
+        self.since, self.until = scene.span(at)
+        self.digest = digest
+        """Of the key; ``None``: there is none."""
+        self.account = judged.account
+        self.judged = judged[1:]
+        """A ``Judged`` without its id."""
+        self.text = text
+        """Its record, but for what only one request has."""
+        self.counts = counts
+        """Whether the record says how many bytes came in."""
+        self.told: Any = None
+        """For whoever answers: what they told the last one."""
 
 
 class Alike:
     """Requests that differ in time, number and length only. Whoever reads them keeps it."""
 
-    __slots__ = (
-        "account", "counts", "digest", "found", "scene", "since", "text", "told",
-        "until",
-    )  # fmt: skip
+    __slots__ = ("found",)
 
     def __init__(self) -> None:
-        self.scene: Scene | None = None
-        """``None``: nothing was found yet."""
-        self.since = self.until = _NEVER
-        self.digest: bytes | None = None
-        """Of the key; ``None``: there is none."""
-        self.account: AccountView | None = None
-        self.found: tuple[Any, ...] = ()
-        """A ``Judged`` without its id."""
-        self.text = b""
-        """Its record, but for what only one request has."""
-        self.counts = False
-        """Whether the record says how many bytes came in."""
-        self.told: Any = None
-        """For whoever answers: what they told the last one. Gone when something else is found."""
+        self.found: Found | None = None
+        """Replaced as a whole, so that nobody sees the half of it."""
 
 
 class Alikes:

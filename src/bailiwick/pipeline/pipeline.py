@@ -13,7 +13,7 @@ from bailiwick.alternatives import Needs, fit
 from bailiwick.audit import AuditUnavailable, Event, canonical, reread
 from bailiwick.decision import Effect
 from bailiwick.location import ClientAddress, Invalid, Located
-from bailiwick.pipeline.alike import Alike, Alikes
+from bailiwick.pipeline.alike import Alike, Alikes, Found
 from bailiwick.pipeline.answers import answers_events
 from bailiwick.pipeline.end_users import EndUsers
 from bailiwick.pipeline.questions import Answer, Background, Bench, Question
@@ -115,8 +115,7 @@ class Pipeline:
         self._keep_raw = keep_raw
         self._scene: Scene | None = None
         self._alikes = Alikes()
-        self.arranges = False
-        """Whether the policy has anything in place of a model."""
+        self._arranges = False
         self.unguarded = 0
         """Permits of models that are not controlled, given before their record was durable."""
         self.lost = 0
@@ -133,7 +132,7 @@ class Pipeline:
     def use(self, world: World) -> None:
         """Judge by another world from now on. Requests under way keep theirs."""
         self._scene = Scene(world, self._clients)
-        self.arranges = bool(world.table.policy.fallbacks)
+        self._arranges = bool(world.table.policy.fallbacks)
 
     def alike(self, asked: Asked) -> Alike:
         """Find what is kept of others that asked the same."""
@@ -166,10 +165,13 @@ class Pipeline:
         if scene is None:
             raise Unavailable("not_ready")
         alike = alike or self.alike(asked)
-        if alike.scene is scene and alike.since <= at < alike.until:
-            digest = alike.digest
-            if digest is None or self._by_digest(digest, at) is alike.account:
-                return self._judge_again(alike, scene, at, size, began)
+        found = alike.found
+        if found is not None and found.scene is scene and found.since <= at < found.until:
+            digest = found.digest
+            if digest is None or self._by_digest(digest, at) is found.account:
+                judged = _new(Judged, (decision_id(at), *found.judged))
+                counted = size if found.counts else None
+                return self._stand(judged, scene, found.text, counted, at, began)
         account = self.identify(asked.key, at)
         end_user = self._end_users.find(asked.headers, asked.named, account, at)
         caller = scene.caller(asked, at)
@@ -187,26 +189,11 @@ class Pipeline:
         attested = self._attested(end_user, account, at)
         text = answer.text(account, caller, build, attested, beside)
         if end_user is None and not self._keep_raw:
-            self._learn(alike, scene, asked, judged, text, answer.counts, at)
+            key, accounts = asked.key, self._accounts
+            digest = None if key is None or accounts is None else accounts.digest(key)
+            alike.found = Found(scene, at, judged, digest, text, counts=answer.counts)
         raw = self._raw(caller.client)
         return self._stand(judged, scene, text, size if answer.counts else None, at, began, raw)
-
-    def _judge_again(
-        self, alike: Alike, scene: Scene, at: datetime, size: int, began: int
-    ) -> Judged | Pending:
-        """Judge a request as others that ask the same were judged in the same circumstances."""
-        judged = _new(Judged, (decision_id(at), *alike.found))
-        return self._stand(judged, scene, alike.text, size if alike.counts else None, at, began)
-
-    def _learn(
-        self, alike: Alike, scene: Scene, asked: Asked, judged: Judged, text: bytes, counts: bool,
-        at: datetime,
-    ) -> None:  # fmt: skip
-        alike.scene, alike.account, alike.found = scene, judged.account, judged[1:]
-        alike.since, alike.until = scene.span(at)
-        alike.text, alike.counts, alike.told = text, counts, None
-        if asked.key is not None and self._accounts is not None:
-            alike.digest = self._accounts.digest(asked.key)
 
     def _stand(
         self, judged: Judged, scene: Scene, text: bytes, counted: int | None, at: datetime,
@@ -234,9 +221,9 @@ class Pipeline:
 
     def arrangement(self, asked: Asked) -> Arrangement | None:
         """Say what the policy has in place of the model asked for; ``None``: nothing."""
-        world = self.world
-        if world is None or not world.table.policy.fallbacks or asked.model is None:
+        if not self._arranges or asked.model is None:
             return None
+        world = self._ready()
         model = world.catalog.resolve(asked.model)
         found = world.table.policy.fallback(model) if model is not None else None
         if found is None or model is None:
