@@ -1,6 +1,7 @@
 """The gateway with the real pipeline behind it: real places, accounts and records."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gateway_process import GatewayProcess
 from gateway_upstream import Upstream
 
+from bailiwick.accounts import AccountDatabase
 from bailiwick.audit import show, verify
 from gateway_raw import ask, message
 
@@ -168,3 +170,31 @@ def test_who_asks_again_is_judged_and_recorded_each_time(
             assert one["bytes_in"] == size
     assert decisions[7]["reasons"][0]["code"] == "feature.denied"
     assert verify(real.directory / "audit").ok
+
+
+def test_who_was_refused_wrongly_passes_with_the_same_words_once_it_is_put_right(
+    running_upstream: Upstream, upstream: Upstream, tmp_path: Path
+) -> None:
+    real = Real(tmp_path, running_upstream.url)
+    database = AccountDatabase.open(
+        f"sqlite:///{tmp_path}/accounts.db", tmp_path / "secret", clock=gateway_real.now
+    )
+
+    def until(billing: str, wanted: int) -> None:
+        database.set_evidence("acme", "billing", [billing], actor="tester", reason="a test")
+        end = time.monotonic() + 20
+        while real.ask(US)[0] != wanted:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    until("DE", 403)
+    assert [real.ask(US)[0] for _ in range(3)] == [403] * 3
+    before = len(upstream.seen)
+    until("US", 200)
+
+    assert len(upstream.seen) == before + 1
+    assert upstream.last.body["messages"] == json.loads(message())["messages"]
+    assert [real.ask(US)[0] for _ in range(3)] == [200] * 3
+    until("DE", 403)
+    real.process.stop()
+    database.close()

@@ -142,7 +142,7 @@ def denial(judged: Judged, style: RefusalStyle, dialect: str) -> Reply:
 
 def denial_text(judged: Judged, style: RefusalStyle, dialect: str) -> bytes:
     """Write what follows the first lines of such an answer, to be made somebody's by ``about``."""
-    body = _denial(judged, style, dialect)
+    body = _write_denial(judged._replace(id=_SOME_ID), style, dialect)
     headers = [*_denial_headers(_SOME_ID, style), ("content-length", str(len(body)))]
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return f"{lines}\r\n".encode("latin-1") + body
